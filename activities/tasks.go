@@ -1,0 +1,58 @@
+package activities
+
+import (
+	"context"
+
+	"github.com/pawl-ci/pawl/db"
+	"github.com/pawl-ci/pawl/workflows"
+)
+
+// AttachTask makes a job's workflow the watcher of an offer, and tells how far the offer has come.
+func (a *Activities) AttachTask(ctx context.Context, ref workflows.TaskRef) (workflows.TaskState, error) {
+	o, err := a.db.Attach(ctx, ref.JobID, ref.Try)
+	return stateOf(o), failed(err)
+}
+
+// OfferAgain makes the next offer of a job whose runner was lost.
+func (a *Activities) OfferAgain(ctx context.Context, o workflows.OfferAgain) (struct{}, error) {
+	a.metrics.retried()
+	return struct{}{}, failed(a.db.OfferAgain(ctx, o.JobID, o.Try))
+}
+
+// CheckTask gives up a task whose runner was silent for too long while somebody listened.
+func (a *Activities) CheckTask(ctx context.Context, c workflows.CheckTask) (workflows.TaskState, error) {
+	o, err := a.db.CheckTask(ctx, c.TaskID, c.LostAfter)
+	return stateOf(o), failed(err)
+}
+
+// EndTask takes an offer back or ends its task.
+func (a *Activities) EndTask(ctx context.Context, e workflows.EndTask) (workflows.TaskState, error) {
+	o, err := a.db.EndTask(ctx, e.JobID, e.Force, e.Reason)
+	state := stateOf(o)
+	if o.State == db.OfferWithdrawn {
+		state.End.Reason = e.Reason
+	}
+	return state, failed(err)
+}
+
+// stateOf says in the workflows' words how far an offer has come.
+func stateOf(o db.OfferTask) workflows.TaskState {
+	s := workflows.TaskState{TaskID: o.TaskID, Running: o.Running}
+	switch {
+	case o.State == db.OfferWithdrawn:
+		s.Phase, s.End = workflows.PhaseEnded, workflows.TaskEnd{Status: workflows.EndWithdrawn, Reason: "cancelled"}
+	case o.TaskID == 0:
+		s.Phase = workflows.PhaseQueued
+	case o.Status == db.TaskRunning:
+		s.Phase = workflows.PhaseRunning
+	case o.Status == db.TaskCancelling:
+		s.Phase = workflows.PhaseCancelling
+	default:
+		s.Phase, s.End = workflows.PhaseEnded, endOf(o)
+	}
+	return s
+}
+
+func endOf(o db.OfferTask) workflows.TaskEnd {
+	return workflows.TaskEnd{TaskID: o.TaskID, Status: string(o.Status), Reason: o.Reason}
+}

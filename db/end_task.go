@@ -1,0 +1,153 @@
+package db
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pawl-ci/pawl/internal/ci"
+)
+
+// CapabilityCancelling is what a runner declares that goes on with post steps after a cancel (runner-protocol.md §5).
+const CapabilityCancelling = "cancelling"
+
+// EndTask takes back the queued offers of a job and ends its open task: at once when force is set or the runner
+// knows no better, and otherwise by asking the runner to finish (status cancelling). It answers with the job's
+// latest offer and task as they are then; a task that ended by itself keeps its own end.
+func (d *DB) EndTask(ctx context.Context, job int64, force bool, reason string) (OfferTask, error) {
+	var out OfferTask
+	err := d.inTx(ctx, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `UPDATE offers SET state = 'withdrawn' WHERE job_id = $1 AND state = 'queued'`, job); err != nil {
+			return err
+		}
+		if err := endOpenTasks(ctx, tx, `t.job_id = $1`, job, force, reason); err != nil {
+			return err
+		}
+		var err error
+		out, err = latestOffer(ctx, tx, job)
+		return err
+	})
+	if err != nil {
+		return out, fmt.Errorf("end task of job %d: %w", job, err)
+	}
+	return out, nil
+}
+
+func latestOffer(ctx context.Context, tx pgx.Tx, job int64) (OfferTask, error) {
+	var o OfferTask
+	err := tx.QueryRow(ctx, `SELECT o.state, coalesce(t.id, 0), coalesce(t.status, ''), coalesce(t.reason, ''),
+			coalesce(now() - t.claimed_at, interval '0')
+		FROM offers o LEFT JOIN tasks t ON t.offer_id = o.id WHERE o.job_id = $1 ORDER BY o.try DESC LIMIT 1`, job).
+		Scan(&o.State, &o.TaskID, &o.Status, &o.Reason, &o.Running)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return OfferTask{State: OfferWithdrawn}, nil
+	}
+	return o, err
+}
+
+// openTask is what it takes to end a task from the server's side.
+type openTask struct {
+	id, job int64
+	steps   []byte
+	capable bool
+}
+
+// endOpenTasks ends or cancels the open tasks that the condition names by its one argument.
+func endOpenTasks(ctx context.Context, tx pgx.Tx, condition string, arg any, force bool, reason string) error {
+	rows, err := tx.Query(ctx, `SELECT t.id, t.job_id, t.steps, $2 = ANY(r.capabilities)
+		FROM tasks t JOIN runners r ON r.id = t.runner_id
+		WHERE `+condition+` AND t.stopped_at IS NULL ORDER BY t.id FOR UPDATE OF t`, arg, CapabilityCancelling)
+	if err != nil {
+		return err
+	}
+	tasks, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (t openTask, err error) {
+		return t, row.Scan(&t.id, &t.job, &t.steps, &t.capable)
+	})
+	if err != nil || len(tasks) == 0 {
+		return err
+	}
+	batch := &pgx.Batch{}
+	for _, t := range tasks {
+		if t.capable && !force {
+			queueCancelling(batch, t)
+		} else if err := queueCancelled(batch, t, reason); err != nil {
+			return err
+		}
+	}
+	return tx.SendBatch(ctx, batch).Close()
+}
+
+func queueCancelling(batch *pgx.Batch, t openTask) {
+	batch.Queue(`UPDATE tasks SET status = 'cancelling', cancel_requested_at = coalesce(cancel_requested_at, now())
+		WHERE id = $1`, t.id)
+	batch.Queue(`UPDATE jobs SET status = 'cancelling', updated_at = now() WHERE id = $1 AND status = 'running'`, t.job)
+}
+
+// queueCancelled ends a task. Nobody has to be told: whoever ends a task knows.
+func queueCancelled(batch *pgx.Batch, t openTask, reason string) error {
+	steps, err := closeSteps(t.steps, ci.StatusCancelled)
+	if err != nil {
+		return fmt.Errorf("steps of task %d: %w", t.id, err)
+	}
+	batch.Queue(`UPDATE tasks SET status = 'cancelled', reason = $2, steps = $3, stopped_at = now(), delivered_at = now(),
+			cancel_requested_at = coalesce(cancel_requested_at, now())
+		WHERE id = $1`, t.id, reason, steps)
+	return nil
+}
+
+// closeSteps gives every unfinished step the status of its task (execution-semantics.md §2.1).
+func closeSteps(raw []byte, status ci.Status) ([]byte, error) {
+	var steps []Step
+	if err := json.Unmarshal(raw, &steps); err != nil {
+		return nil, err
+	}
+	now := time.Now().UTC()
+	for i := range steps {
+		if !steps[i].Status.Terminal() {
+			steps[i].Status, steps[i].StoppedAt = status, now
+		}
+	}
+	return json.Marshal(slices.Clip(steps))
+}
+
+// gatewayGone is how long no gateway may have shown itself before silence of runners proves nothing.
+const gatewayGone = 10 * time.Second
+
+// CheckTask gives a task up as lost when its runner was silent for longer than lostAfter although a gateway was
+// there to hear it, and tells the state of the task. Only the database's clock counts.
+func (d *DB) CheckTask(ctx context.Context, task int64, lostAfter time.Duration) (OfferTask, error) {
+	o := OfferTask{State: OfferClaimed, TaskID: task}
+	err := d.inTx(ctx, func(tx pgx.Tx) error {
+		var steps []byte
+		var lost bool
+		err := tx.QueryRow(ctx, `SELECT t.status, t.reason, t.steps, now() - t.claimed_at,
+				coalesce(t.stopped_at IS NULL AND g.seen_at > now() - $3::interval
+					AND greatest(t.heartbeat_at, g.since) < now() - $2::interval, false)
+			FROM tasks t LEFT JOIN gateway_uptime g ON true WHERE t.id = $1 FOR UPDATE OF t`, task, lostAfter, gatewayGone).
+			Scan(&o.Status, &o.Reason, &steps, &o.Running, &lost)
+		if err != nil || !lost {
+			return err
+		}
+		o.Status, o.Reason = TaskLost, fmt.Sprintf("the runner was not heard of for %s", lostAfter)
+		return loseTask(ctx, tx, task, steps, o.Reason)
+	})
+	if err != nil {
+		return o, fmt.Errorf("check task %d: %w", task, err)
+	}
+	return o, nil
+}
+
+func loseTask(ctx context.Context, tx pgx.Tx, task int64, steps []byte, reason string) error {
+	closed, err := closeSteps(steps, ci.StatusFailure)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `UPDATE tasks SET status = 'lost', reason = $2, steps = $3, stopped_at = now(), delivered_at = now()
+		WHERE id = $1`, task, reason, closed)
+	return err
+}

@@ -1,0 +1,78 @@
+package db
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/pawl-ci/pawl/internal/ci"
+)
+
+// OpenAttempt is an attempt that the reconciler looks at, with what it takes to start its workflow.
+type OpenAttempt struct {
+	RunID      int64
+	AttemptID  int64
+	Attempt    int
+	Repository string // owner/name
+	Workflow   string // file name
+	Event      string
+	Ref        string
+	Actor      string // login of who started the attempt
+	RunNumber  int64
+}
+
+const openAttempt = `SELECT r.id AS run_id, a.id AS attempt_id, a.number AS attempt, o.login || '/' || p.name AS repository,
+		r.workflow_file AS workflow, r.event, r.ref, coalesce(u.login, '') AS actor, r.run_number
+	FROM attempts a JOIN runs r ON r.id = a.run_id JOIN repositories p ON p.id = r.repo_id
+	JOIN owners o ON o.id = p.owner_id LEFT JOIN owners u ON u.id = a.trigger_user_id `
+
+// UnstartedAttempts returns attempts whose workflow has not begun although they are older than age; at most limit.
+func (d *DB) UnstartedAttempts(ctx context.Context, age time.Duration, limit int) ([]OpenAttempt, error) {
+	return d.openAttempts(ctx, `WHERE a.workflow_seen_at IS NULL AND a.stopped_at IS NULL
+		AND a.created_at < now() - make_interval(secs => ?) ORDER BY a.created_at LIMIT ?`, age.Seconds(), limit)
+}
+
+// UnheardCancels returns attempts whose workflow has not heard of a cancel that is older than age; at most limit.
+func (d *DB) UnheardCancels(ctx context.Context, age time.Duration, limit int) ([]OpenAttempt, error) {
+	return d.openAttempts(ctx, `WHERE a.cancel_requested_at < now() - make_interval(secs => ?) AND a.cancel_seen_at IS NULL
+		AND a.workflow_seen_at IS NOT NULL AND a.stopped_at IS NULL ORDER BY a.cancel_requested_at LIMIT ?`, age.Seconds(), limit)
+}
+
+// OpenAttemptsAfter pages through all attempts that have not ended and whose workflow began more than age ago, by id.
+func (d *DB) OpenAttemptsAfter(ctx context.Context, after int64, age time.Duration, limit int) ([]OpenAttempt, error) {
+	return d.openAttempts(ctx, `WHERE a.id > ? AND a.stopped_at IS NULL
+		AND a.workflow_seen_at < now() - make_interval(secs => ?) ORDER BY a.id LIMIT ?`, after, age.Seconds(), limit)
+}
+
+func (d *DB) openAttempts(ctx context.Context, where string, args ...any) ([]OpenAttempt, error) {
+	var out []OpenAttempt
+	if err := d.NewRaw(openAttempt+where, args...).Scan(ctx, &out); err != nil {
+		return nil, fmt.Errorf("open attempts: %w", err)
+	}
+	return out, nil
+}
+
+// AbandonAttempt ends an attempt whose workflow is gone: its open jobs, offers and tasks with it.
+func (d *DB) AbandonAttempt(ctx context.Context, run, attempt int64, status ci.Status, reason string) error {
+	jobs, err := d.openJobs(ctx, attempt)
+	if err != nil {
+		return err
+	}
+	step := RunStep{RunID: run, AttemptID: attempt, Status: status}
+	for _, id := range jobs {
+		if _, err := d.EndTask(ctx, id, true, reason); err != nil {
+			return err
+		}
+		step.Ended = append(step.Ended, JobEnd{JobID: id, Status: status, Reason: reason})
+	}
+	return d.RecordStep(ctx, step)
+}
+
+func (d *DB) openJobs(ctx context.Context, attempt int64) ([]int64, error) {
+	var ids []int64
+	err := d.NewRaw(`SELECT id FROM jobs WHERE attempt_id = ? AND stopped_at IS NULL ORDER BY id`, attempt).Scan(ctx, &ids)
+	if err != nil {
+		return nil, fmt.Errorf("open jobs of attempt %d: %w", attempt, err)
+	}
+	return ids, nil
+}

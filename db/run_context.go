@@ -1,0 +1,59 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/pawl-ci/pawl/internal/ci"
+)
+
+// RunContext is what expressions and tasks of an attempt see of its run.
+type RunContext struct {
+	Facts ci.RunFacts
+	// Inputs are the typed inputs of a dispatch.
+	Inputs map[string]any
+}
+
+// RunContext reads the context of an attempt. It does not change while the attempt exists.
+func (d *DB) RunContext(ctx context.Context, run int64, attempt int) (*RunContext, error) {
+	var inputs json.RawMessage
+	c := &RunContext{Facts: ci.RunFacts{RunID: run, Attempt: attempt}}
+	f := &c.Facts
+	err := d.NewRaw(`SELECT r.run_number, r.workflow_name, r.event, r.event_payload, o.login || '/' || p.name,
+			coalesce(u.login, ''), coalesce(t.login, ''), r.ref, r.sha, r.inputs
+		FROM runs r JOIN attempts a ON a.run_id = r.id AND a.number = ?
+		JOIN repositories p ON p.id = r.repo_id JOIN owners o ON o.id = p.owner_id
+		LEFT JOIN owners u ON u.id = r.actor_id LEFT JOIN owners t ON t.id = a.trigger_user_id
+		WHERE r.id = ?`, attempt, run).
+		Scan(ctx, &f.RunNumber, &f.Workflow, &f.Event, &f.EventPayload, &f.Repository, &f.Actor, &f.TriggeringActor,
+			&f.Ref, &f.SHA, &inputs)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, fmt.Errorf("run %d: %w", run, ErrNotFound)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("context of run %d: %w", run, err)
+	}
+	if err := json.Unmarshal(inputs, &c.Inputs); err != nil {
+		return nil, fmt.Errorf("inputs of run %d: %w", run, err)
+	}
+	return c, nil
+}
+
+// JobsForIf returns what the `if` of each job needs, by job id.
+func (d *DB) JobsForIf(ctx context.Context, ids []int64) (map[int64]*Job, error) {
+	var jobs []*Job
+	err := d.NewSelect().Model(&jobs).
+		Column("id", "key", "if_expr", "matrix", "job_index", "job_total", "fail_fast", "max_parallel").
+		Where("id = ANY(?)", int64Array(ids)).Scan(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("jobs with if: %w", err)
+	}
+	byID := make(map[int64]*Job, len(jobs))
+	for _, j := range jobs {
+		byID[j.ID] = j
+	}
+	return byID, nil
+}

@@ -1,0 +1,41 @@
+package ci
+
+// Limits of one run. They are part of the product's contract: the manual lists them, and a file or request
+// that goes above one is refused with a message that names the limit.
+const (
+	// MaxJobsPerRun is the number of jobs (matrix cells counted one by one) that one attempt may hold.
+	MaxJobsPerRun = 1000
+
+	// MaxCellsPerMatrix is the number of cells one matrix may have after include and exclude
+	// (execution-semantics.md §5).
+	MaxCellsPerMatrix = 256
+
+	// MaxAttemptsPerRun is how often one run may be attempted, the first time included
+	// (execution-semantics.md §7.1).
+	MaxAttemptsPerRun = 50
+
+	// MaxNameRunes is the length of a job, step or run name, in runes; longer ones are cut (rest-api.md §3.2).
+	MaxNameRunes = 255
+
+	// MaxInputs is the number of inputs one dispatch may carry, and one file may declare.
+	MaxInputs = 25
+
+	// MaxInputChars is the length of all input values of one dispatch together, in characters.
+	MaxInputChars = 65_535
+
+	// MaxOutputKeyBytes is the length of the name of a job output (execution-semantics.md §5.1).
+	MaxOutputKeyBytes = 255
+
+	// MaxOutputValueBytes is the length of the value of a job output (execution-semantics.md §5.1).
+	MaxOutputValueBytes = 1 << 20
+
+	// DefaultTimeoutMinutes is how long a job may run when its file does not say (execution-semantics.md §4.4).
+	DefaultTimeoutMinutes = 360
+
+	// MaxTimeoutMinutes is the longest `timeout-minutes` there is: 35 days, the life of a run. Larger
+	// values count as this one.
+	MaxTimeoutMinutes = 35 * 24 * 60
+
+	// MaxPatternBytes is the length of one filter pattern; a longer one matches nothing.
+	MaxPatternBytes = 1024
+)

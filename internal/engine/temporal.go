@@ -1,0 +1,111 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/pawl-ci/pawl/internal/ci"
+	"github.com/pawl-ci/pawl/workflows"
+)
+
+// Temporal implements Runs and Tasks on a Temporal client.
+type Temporal struct {
+	client    client.Client
+	namespace string
+}
+
+// New makes an engine on a client of the given namespace.
+func New(c client.Client, namespace string) *Temporal {
+	return &Temporal{client: c, namespace: namespace}
+}
+
+// workflowTaskTimeout bounds a stall when an answer between server and worker is lost.
+const workflowTaskTimeout = 3 * time.Second
+
+// StartRun implements Runs.
+func (t *Temporal) StartRun(ctx context.Context, s RunStart) error {
+	_, err := t.client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID:                                       workflows.RunWorkflowID(s.RunID, s.Attempt),
+		TaskQueue:                                workflows.TaskQueue,
+		WorkflowTaskTimeout:                      workflowTaskTimeout,
+		WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
+		WorkflowExecutionErrorWhenAlreadyStarted: true,
+		EnableEagerStart:                         true,
+		TypedSearchAttributes:                    attributes(s),
+	}, workflows.RunWorkflowName, workflows.RunInput{RunID: s.RunID, AttemptID: s.AttemptID, Attempt: s.Attempt})
+	var started *serviceerror.WorkflowExecutionAlreadyStarted
+	if err != nil && !errors.As(err, &started) {
+		return fmt.Errorf("start workflow of run %d: %w", s.RunID, err)
+	}
+	return nil
+}
+
+func attributes(s RunStart) temporal.SearchAttributes {
+	keyword := temporal.NewSearchAttributeKeyKeyword
+	branch, _ := ci.ShortRef(s.Ref)
+	return temporal.NewSearchAttributes(
+		keyword(workflows.AttributeRepository).ValueSet(s.Repository),
+		keyword(workflows.AttributeWorkflow).ValueSet(s.Workflow),
+		keyword(workflows.AttributeEvent).ValueSet(s.Event),
+		keyword(workflows.AttributeBranch).ValueSet(branch),
+		keyword(workflows.AttributeActor).ValueSet(s.Actor),
+		temporal.NewSearchAttributeKeyInt64(workflows.AttributeRunNumber).ValueSet(s.RunNumber),
+	)
+}
+
+// CancelRun implements Runs.
+func (t *Temporal) CancelRun(ctx context.Context, run int64, attempt int, by int64) error {
+	err := t.client.SignalWorkflow(ctx, workflows.RunWorkflowID(run, attempt), "", workflows.SignalCancel,
+		workflows.CancelRequest{By: by})
+	return gone(err, "cancel run %d", run)
+}
+
+// Wake implements Tasks.
+func (t *Temporal) Wake(ctx context.Context, job int64) error {
+	err := t.client.SignalWorkflow(ctx, workflows.JobWorkflowID(job), "", workflows.SignalTaskChanged, nil)
+	return gone(err, "wake job %d", job)
+}
+
+// Complete implements Tasks.
+func (t *Temporal) Complete(ctx context.Context, job int64, end TaskEnd) error {
+	err := t.client.CompleteActivityByID(ctx, t.namespace, workflows.JobWorkflowID(job), "",
+		workflows.SuperviseActivityID(end.TaskID), end, nil)
+	return gone(err, "complete task %d", end.TaskID)
+}
+
+// Heartbeat implements Tasks.
+func (t *Temporal) Heartbeat(ctx context.Context, job, task int64) error {
+	err := t.client.RecordActivityHeartbeatByID(ctx, t.namespace, workflows.JobWorkflowID(job), "",
+		workflows.SuperviseActivityID(task))
+	return gone(err, "heartbeat of task %d", task)
+}
+
+// gone turns the answer that something is not there into success: a workflow that comes later reads the row, one
+// that has ended needs no news.
+func gone(err error, format string, id int64) error {
+	var notFound *serviceerror.NotFound
+	if err == nil || errors.As(err, &notFound) || temporal.IsCanceledError(err) {
+		return nil
+	}
+	return fmt.Errorf(format+": %w", id, err)
+}
+
+// RunOpen tells whether the workflow of an attempt is there and has not ended.
+func (t *Temporal) RunOpen(ctx context.Context, run int64, attempt int) (bool, error) {
+	d, err := t.client.DescribeWorkflowExecution(ctx, workflows.RunWorkflowID(run, attempt), "")
+	var notFound *serviceerror.NotFound
+	if errors.As(err, &notFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("describe workflow of run %d: %w", run, err)
+	}
+	return d.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, nil
+}

@@ -1,0 +1,50 @@
+package supervise
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// parentOfDeathSignalTest is the process that the test kills.
+func parentOfDeathSignalTest() {
+	p, err := New(Options{
+		Name: "child",
+		Command: func(context.Context) (Command, error) {
+			return Command{Path: "/bin/sleep", Args: []string{"600"}}, nil
+		},
+		OnChange: func(pid int) { fmt.Println(pid) },
+	})
+	if err == nil {
+		err = p.Start(context.Background())
+	}
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	<-p.Done()
+}
+
+func TestChildDiesWithAKilledParent(t *testing.T) {
+	parent := exec.Command(os.Args[0])
+	parent.Env = append(os.Environ(), "SUPERVISE_TEST_PARENT=1")
+	out, err := parent.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, parent.Start())
+	line, err := bufio.NewReader(out).ReadString('\n')
+	require.NoError(t, err)
+	child, err := strconv.Atoi(strings.TrimSpace(line))
+	require.NoError(t, err, line)
+	require.True(t, alive(child))
+
+	require.NoError(t, parent.Process.Kill())
+	_ = parent.Wait()
+	requireGone(t, child)
+}

@@ -1,0 +1,123 @@
+package trigger
+
+import (
+	"context"
+	"errors"
+
+	"github.com/pawl-ci/pawl/db"
+	"github.com/pawl-ci/pawl/internal/fault"
+	"github.com/pawl-ci/pawl/internal/git"
+	"github.com/pawl-ci/pawl/internal/workflowfile"
+)
+
+const eventDispatch = "workflow_dispatch"
+
+// DispatchRequest asks for a run of one workflow file (rest-api.md §5.1).
+type DispatchRequest struct {
+	Repo     *db.Repository
+	Actor    *db.Owner
+	Workflow string // file name
+	Ref      string // full ref, branch or tag
+	Inputs   map[string]string
+}
+
+// Dispatch starts a workflow by hand. Faults: 404 for an unknown ref or workflow, 403 for a disabled one, 422 for
+// inputs that do not fit or a file without workflow_dispatch. An invalid file gives a failed run and no error.
+func (s *Service) Dispatch(ctx context.Context, r DispatchRequest) (*db.Run, error) {
+	e, err := s.dispatchEvent(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.resolveInputs(&e, r); err != nil {
+		return nil, err
+	}
+	n, err := s.prepare(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	attempt, err := s.DB.CreateRun(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	s.start(ctx, n.Run, attempt, r.Repo.FullName(), r.Actor.Login)
+	return n.Run, nil
+}
+
+// dispatchEvent finds the commit and the file.
+func (s *Service) dispatchEvent(ctx context.Context, r DispatchRequest) (event, error) {
+	if err := s.refresh(ctx, r.Repo); err != nil {
+		return event{}, err
+	}
+	resolved, err := s.Git.ResolveRef(ctx, r.Repo.ID, r.Ref)
+	if errors.Is(err, git.ErrNotFound) || (err == nil && resolved.FullRef == "") {
+		return event{}, fault.NotFound("ref %q doesn't exist", r.Ref)
+	}
+	if err != nil {
+		return event{}, err
+	}
+	file, err := s.findFile(ctx, r.Repo, resolved.Commit, r.Workflow)
+	if err != nil {
+		return event{}, err
+	}
+	disabled, err := s.DB.IsWorkflowDisabled(ctx, r.Repo.ID, file.Name)
+	if err != nil {
+		return event{}, err
+	}
+	if disabled {
+		return event{}, fault.Forbidden("workflow is disabled")
+	}
+	commit, err := s.Git.Commit(ctx, r.Repo.ID, resolved.Commit)
+	return event{name: eventDispatch, repo: r.Repo, actor: r.Actor, ref: resolved.FullRef, commit: commit, file: file}, err
+}
+
+// refresh fetches a repository that lives outside.
+func (s *Service) refresh(ctx context.Context, repo *db.Repository) error {
+	if repo.CloneURL == "" {
+		return nil
+	}
+	if err := s.Git.Mirror(ctx, repo.ID, git.MirrorRequest{URL: repo.CloneURL}); err != nil {
+		return fault.Wrap(fault.CodeUnavailable, err, "the outside repository cannot be fetched")
+	}
+	return nil
+}
+
+func (s *Service) findFile(ctx context.Context, repo *db.Repository, sha, name string) (git.File, error) {
+	set, err := s.Git.WorkflowFiles(ctx, repo.ID, sha, nil)
+	if err != nil {
+		return git.File{}, err
+	}
+	for _, f := range set.Files {
+		if f.Name == name {
+			return f, nil
+		}
+	}
+	return git.File{}, fault.NotFound("workflow %q doesn't exist", name)
+}
+
+// resolveInputs fills in defaults and types, and makes the payload. A file that cannot be read has no inputs to
+// check: its run fails with the reason.
+func (s *Service) resolveInputs(e *event, r DispatchRequest) error {
+	strings := r.Inputs
+	if w, err := s.parse(e.file); err == nil {
+		if !w.On.Has(eventDispatch) {
+			return fault.Unprocessable("workflow %q has no workflow_dispatch trigger", e.file.Name)
+		}
+		values, texts, err := w.ResolveInputs(r.Inputs)
+		var wrong *workflowfile.InputError
+		if errors.As(err, &wrong) {
+			return fault.Unprocessable("%s", wrong.Message).In("inputs." + wrong.Input)
+		}
+		if err != nil {
+			return err
+		}
+		e.inputs, strings = values, texts
+	}
+	e.payload = map[string]any{
+		"workflow":   e.file.Path,
+		"ref":        e.ref,
+		"inputs":     strings,
+		"repository": s.repository(e.repo),
+		"sender":     s.user(e.actor),
+	}
+	return nil
+}

@@ -1,0 +1,79 @@
+// Package worker registers the workflows and activities of Pawl on their task queue, and starts and stops the
+// Temporal worker that runs them.
+package worker
+
+import (
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/pawl-ci/pawl/activities"
+	"github.com/pawl-ci/pawl/workflows"
+)
+
+// Options tune one worker process.
+type Options struct {
+	// Settings are handed to the jobs that start from now on.
+	Settings workflows.Settings
+	// StickyCache is the number of open workflows kept in memory, so that they need no replay; 0 means 4,000.
+	StickyCache int
+	// DrainTimeout is how long Stop lets activities finish; 0 means 10 s.
+	DrainTimeout time.Duration
+}
+
+// Worker is the part of Pawl that decides. Any number of processes may run one.
+type Worker struct {
+	worker worker.Worker
+}
+
+// defaultStickyCache holds four of the largest runs.
+const defaultStickyCache = 4000
+
+// New makes a worker; it does nothing until Start.
+func New(c client.Client, a *activities.Activities, o Options) *Worker {
+	if o.StickyCache == 0 {
+		o.StickyCache = defaultStickyCache
+	}
+	if o.DrainTimeout == 0 {
+		o.DrainTimeout = 10 * time.Second
+	}
+	worker.SetStickyWorkflowCacheSize(o.StickyCache)
+	w := worker.New(c, workflows.TaskQueue, worker.Options{
+		MaxConcurrentWorkflowTaskPollers: 8,
+		MaxConcurrentActivityTaskPollers: 4,
+		WorkerStopTimeout:                o.DrainTimeout,
+		// A name of its own saves the SDK from hashing the whole binary at start.
+		BuildID: buildID,
+	})
+	Register(w, &o.Settings)
+	a.Register(w)
+	return &Worker{worker: w}
+}
+
+// buildID names the code for Temporal; workflow versions, not build ids, keep histories replayable.
+const buildID = "pawl"
+
+// Registry is what workflows are registered with: a worker, a replayer or a test environment.
+type Registry interface {
+	RegisterWorkflowWithOptions(w any, options workflow.RegisterOptions)
+}
+
+// Register makes the workflows known by their names.
+func Register(r Registry, s *workflows.Settings) {
+	r.RegisterWorkflowWithOptions(s.Run, workflow.RegisterOptions{Name: workflows.RunWorkflowName})
+	r.RegisterWorkflowWithOptions(workflows.Job, workflow.RegisterOptions{Name: workflows.JobWorkflowName})
+}
+
+// Start begins to poll. It returns an error when Temporal cannot be reached.
+func (w *Worker) Start() error {
+	if err := w.worker.Start(); err != nil {
+		return fmt.Errorf("start worker: %w", err)
+	}
+	return nil
+}
+
+// Stop ends polling and waits for running activities. It may be called more than once.
+func (w *Worker) Stop() { w.worker.Stop() }

@@ -1,0 +1,45 @@
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+)
+
+// Names of activities, which package activities implements. All but SuperviseTask are local: they are single short
+// transactions, and a local activity costs no round trip to the Temporal server.
+const (
+	ActivityLoadPlan      = "LoadPlan"
+	ActivityEvaluateIfs   = "EvaluateIfs"
+	ActivityRecordStep    = "RecordStep"
+	ActivityAttachTask    = "AttachTask"
+	ActivityOfferAgain    = "OfferAgain"
+	ActivityCheckTask     = "CheckTask"
+	ActivityEndTask       = "EndTask"
+	ActivitySuperviseTask = "SuperviseTask"
+)
+
+// workflowTaskTimeout bounds a stall when an answer between server and worker is lost; the default of 10 s was seen
+// to delay jobs under load.
+const workflowTaskTimeout = 3 * time.Second
+
+// withLocal makes ctx fit for local activities: retried for as long as the database is away, since giving up would
+// lose the run.
+func withLocal(ctx workflow.Context) workflow.Context {
+	return workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
+		StartToCloseTimeout: 10 * time.Second,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval:    100 * time.Millisecond,
+			BackoffCoefficient: 2,
+			MaximumInterval:    10 * time.Second,
+		},
+	})
+}
+
+// local runs a local activity and returns what it answered.
+func local[T any](ctx workflow.Context, name string, args ...any) (T, error) {
+	var out T
+	err := workflow.ExecuteLocalActivity(ctx, name, args...).Get(ctx, &out)
+	return out, err
+}

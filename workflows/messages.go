@@ -1,0 +1,202 @@
+package workflows
+
+import (
+	"time"
+
+	"github.com/pawl-ci/pawl/internal/ci"
+)
+
+// RunInput starts the workflow of one attempt. It carries ids only: everything else is read by activities, so that
+// histories stay small and hold nothing secret.
+type RunInput struct {
+	RunID     int64 `json:"run_id"`
+	AttemptID int64 `json:"attempt_id"`
+	Attempt   int   `json:"attempt"`
+}
+
+// RunResult is how an attempt ended.
+type RunResult struct {
+	Status ci.Status `json:"status"`
+}
+
+// CancelRequest is the argument of SignalCancel.
+type CancelRequest struct {
+	// By is the id of the user who asked, 0 for the system.
+	By int64 `json:"by"`
+}
+
+// RunState answers QueryState.
+type RunState struct {
+	Status    ci.Status  `json:"status"`
+	Cancelled bool       `json:"cancelled"`
+	Jobs      []JobState `json:"jobs"`
+}
+
+// JobState is one job as its run's workflow sees it.
+type JobState struct {
+	JobID  int64     `json:"job_id"`
+	Key    string    `json:"key"`
+	Status ci.Status `json:"status"`
+}
+
+// RunPlan is what LoadPlan returns: the jobs of an attempt in the order of the workflow file.
+type RunPlan struct {
+	Jobs []PlannedJob `json:"jobs"`
+}
+
+// PlannedJob is one job of a plan.
+type PlannedJob struct {
+	ID    int64    `json:"id"`
+	Key   string   `json:"key"`
+	Needs []string `json:"needs,omitempty"`
+	// HasIf says that the job has an `if`, which EvaluateIfs decides.
+	HasIf bool `json:"has_if,omitempty"`
+	// Soft is continue-on-error.
+	Soft bool `json:"soft,omitempty"`
+	// FailFast stops the other cells of the job's matrix when this one fails.
+	FailFast bool `json:"fail_fast,omitempty"`
+	// MaxParallel bounds the cells of the matrix in flight at once; 0 means no limit.
+	MaxParallel int `json:"max_parallel,omitempty"`
+	// TimeoutMinutes bounds the time a runner may take, from its claim.
+	TimeoutMinutes int `json:"timeout_minutes"`
+	// Status is terminal for a job that needs no run in this attempt.
+	Status ci.Status `json:"status"`
+}
+
+// IfQuery asks whether a job whose needs are done shall run.
+type IfQuery struct {
+	JobID int64 `json:"job_id"`
+	// Needs holds the result of each direct need.
+	Needs []ci.Need `json:"needs,omitempty"`
+	// Facts are what the status functions answer.
+	Facts ci.Facts `json:"facts"`
+}
+
+// IfQueries is the input of EvaluateIfs.
+type IfQueries struct {
+	RunInput
+	Queries []IfQuery `json:"queries"`
+}
+
+// IfAnswer says what became of a job's `if`; with an Error the job fails.
+type IfAnswer struct {
+	JobID int64  `json:"job_id"`
+	Run   bool   `json:"run"`
+	Error string `json:"error,omitempty"`
+}
+
+// JobEnd is a job that is over.
+type JobEnd struct {
+	JobID  int64     `json:"job_id"`
+	Status ci.Status `json:"status"`
+	Reason string    `json:"reason,omitempty"`
+}
+
+// Step is one move of a run, which RecordStep puts into the projection in one transaction.
+type Step struct {
+	RunInput
+	// Ended are the jobs that ended since the last step.
+	Ended []JobEnd `json:"ended,omitempty"`
+	// Offered are the jobs that are ready: their first offers are made.
+	Offered []int64 `json:"offered,omitempty"`
+	// CancelSeen says that the workflow has heard of a cancel request.
+	CancelSeen bool `json:"cancel_seen,omitempty"`
+	// Status is terminal in the last step, and else StatusUnknown.
+	Status ci.Status `json:"status,omitempty"`
+}
+
+// JobInput starts the workflow of a job.
+type JobInput struct {
+	JobID int64 `json:"job_id"`
+	// TimeoutMinutes bounds each task of the job, from the claim by a runner.
+	TimeoutMinutes int `json:"timeout_minutes"`
+	// Settings are the operator's, frozen when the job starts.
+	Settings JobSettings `json:"settings"`
+}
+
+// JobSettings are the operator's limits for jobs.
+type JobSettings struct {
+	// QueueTimeout bounds the wait for a runner.
+	QueueTimeout time.Duration `json:"queue_timeout"`
+	// LostAfter is how long a runner may be silent before its task is given up.
+	LostAfter time.Duration `json:"lost_after"`
+	// CancelGrace is how long a runner that can finish its post steps may take after a cancel.
+	CancelGrace time.Duration `json:"cancel_grace"`
+	// MaxTries bounds how often a job is handed out when runners are lost.
+	MaxTries int `json:"max_tries"`
+}
+
+// JobResult is how a job ended.
+type JobResult struct {
+	Status ci.Status `json:"status"`
+	Reason string    `json:"reason,omitempty"`
+}
+
+// TaskRef names a task by its job.
+type TaskRef struct {
+	JobID int64 `json:"job_id"`
+	// Try counts the offers of the job from 1.
+	Try int `json:"try"`
+	// TaskID is 0 while no runner has claimed the offer.
+	TaskID int64 `json:"task_id,omitempty"`
+}
+
+// TaskState is what the rows say of an offer and its task.
+type TaskState struct {
+	// Phase tells whether the offer waits, a runner works on it, or all is over.
+	Phase TaskPhase `json:"phase"`
+	// TaskID is 0 when no runner has claimed the offer.
+	TaskID int64 `json:"task_id,omitempty"`
+	// Running is for how long a runner has had the task.
+	Running time.Duration `json:"running,omitempty"`
+	// End is set in PhaseEnded.
+	End TaskEnd `json:"end,omitzero"`
+}
+
+// TaskPhase is the part of its life in which an offer is.
+type TaskPhase string
+
+// The phases of an offer, in order.
+const (
+	PhaseQueued     TaskPhase = "queued"
+	PhaseRunning    TaskPhase = "running"
+	PhaseCancelling TaskPhase = "cancelling"
+	PhaseEnded      TaskPhase = "ended"
+)
+
+// TaskEnd is how a task ended. It is also the result of the SuperviseTask activity, which the gateway completes.
+type TaskEnd struct {
+	TaskID int64 `json:"task_id"`
+	// Status is a final db.TaskStatus in words; EndLost and EndWithdrawn are the ones that no job may end with.
+	Status string `json:"status"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// Ends of a task that are no status of a job.
+const (
+	// EndLost means that the runner is gone: the job is offered again.
+	EndLost = "lost"
+	// EndWithdrawn means that the offer was taken back before a runner claimed it.
+	EndWithdrawn = "withdrawn"
+)
+
+// EndTask is the input of the activity of this name: it ends an offer or its task from the server's side.
+type EndTask struct {
+	TaskRef
+	Reason string `json:"reason"`
+	// Force ends the task now; otherwise a runner that can is given time to finish its post steps.
+	Force bool `json:"force,omitempty"`
+}
+
+// CheckTask is the input of the activity of this name: it decides whether a silent runner is lost.
+type CheckTask struct {
+	TaskRef
+	LostAfter time.Duration `json:"lost_after"`
+}
+
+// OfferAgain is the input of the activity of this name: it makes offer number Try of a job.
+type OfferAgain struct {
+	TaskRef
+	// Reason says why the last try did not count.
+	Reason string `json:"reason"`
+}

@@ -1,0 +1,85 @@
+package workflows
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"go.temporal.io/sdk/temporal"
+)
+
+// Task queues. One is enough for all: local activities run in the workflow workers, and the one real activity,
+// SuperviseTask, occupies a worker only for the moment in which it hands its completion to the gateway.
+const TaskQueue = "pawl"
+
+// Names of workflows as they stand in histories and in the Temporal UI. Changing one orphans running workflows.
+const (
+	RunWorkflowName = "Run"
+	JobWorkflowName = "Job"
+)
+
+// Names of signals.
+const (
+	// SignalCancel asks a run's workflow to cancel; its argument is CancelRequest.
+	SignalCancel = "cancel"
+	// SignalTaskChanged wakes a job's workflow to look at its offer again. It has no argument: the row is the truth.
+	SignalTaskChanged = "task-changed"
+)
+
+// QueryState is answered by a run's workflow with RunState.
+const QueryState = "state"
+
+// Search attributes of run workflows, by which an SRE filters in the Temporal UI.
+const (
+	AttributeRepository = "PawlRepository"
+	AttributeWorkflow   = "PawlWorkflow"
+	AttributeEvent      = "PawlEvent"
+	AttributeBranch     = "PawlBranch"
+	AttributeActor      = "PawlActor"
+	AttributeRunNumber  = "PawlRunNumber"
+	AttributeConclusion = "PawlConclusion"
+)
+
+var conclusionKey = temporal.NewSearchAttributeKeyKeyword(AttributeConclusion)
+
+// RunWorkflowID names the workflow of one attempt of a run.
+func RunWorkflowID(run int64, attempt int) string {
+	return fmt.Sprintf("run/%d/%d", run, attempt)
+}
+
+// ParseRunWorkflowID is the inverse of RunWorkflowID; ok is false for any other id.
+func ParseRunWorkflowID(id string) (run int64, attempt int, ok bool) {
+	parts := strings.Split(id, "/")
+	if len(parts) != 3 || parts[0] != "run" {
+		return 0, 0, false
+	}
+	run, err := strconv.ParseInt(parts[1], 10, 64)
+	if err != nil {
+		return 0, 0, false
+	}
+	attempt, err = strconv.Atoi(parts[2])
+	return run, attempt, err == nil && RunWorkflowID(run, attempt) == id
+}
+
+// JobWorkflowID names the workflow of a job; job ids are never shared between attempts.
+func JobWorkflowID(job int64) string { return fmt.Sprintf("job/%d", job) }
+
+// ParseJobWorkflowID is the inverse of JobWorkflowID; ok is false for any other id.
+func ParseJobWorkflowID(id string) (job int64, ok bool) {
+	return parseID(id, "job/", JobWorkflowID)
+}
+
+// SuperviseActivityID names the activity that stands for a task while a runner works on it. The gateway sends its
+// heartbeats and completes it by this id.
+func SuperviseActivityID(task int64) string { return fmt.Sprintf("task/%d", task) }
+
+// ParseSuperviseActivityID is the inverse of SuperviseActivityID; ok is false for any other id.
+func ParseSuperviseActivityID(id string) (task int64, ok bool) {
+	return parseID(id, "task/", SuperviseActivityID)
+}
+
+func parseID(id, prefix string, format func(int64) string) (int64, bool) {
+	digits, found := strings.CutPrefix(id, prefix)
+	n, err := strconv.ParseInt(digits, 10, 64)
+	return n, found && err == nil && format(n) == id
+}
