@@ -26,6 +26,9 @@ func newHealth(log *bytes.Buffer) *observability.Health {
 	return observability.NewHealth(observability.HealthOptions{Logger: slog.New(slog.NewTextHandler(log, nil))})
 }
 
+// pass moves the clock of a synctest bubble on; no real time passes.
+func pass(d time.Duration) { <-time.After(d) }
+
 func well(context.Context) error { return nil }
 
 func get(t *testing.T, handler http.Handler) (int, observability.Report) {
@@ -42,7 +45,7 @@ func TestReadyz(t *testing.T) {
 		health := newHealth(nil)
 		health.Register("temporal", well)
 		health.Register("postgres", func(context.Context) error {
-			time.Sleep(1500 * time.Microsecond) // the bubble's clock
+			pass(1500 * time.Microsecond)
 			return nil
 		})
 		status, report := get(t, health.Readyz())
@@ -83,7 +86,7 @@ func TestReadyzFailsAndRecovers(t *testing.T) {
 		require.Equal(t, http.StatusOK, status, "the outcome is still fresh")
 
 		for range 3 {
-			time.Sleep(observability.DefaultCheckCache)
+			pass(observability.DefaultCheckCache)
 			var report observability.Report
 			status, report = get(t, health.Readyz())
 			require.Equal(t, http.StatusServiceUnavailable, status)
@@ -95,7 +98,7 @@ func TestReadyzFailsAndRecovers(t *testing.T) {
 		require.Equal(t, 1, bytes.Count(log.Bytes(), []byte("db.internal:5432")))
 
 		broken.Store(false)
-		time.Sleep(observability.DefaultCheckCache)
+		pass(observability.DefaultCheckCache)
 		status, _ = get(t, health.Readyz())
 		require.Equal(t, http.StatusOK, status)
 		require.Contains(t, log.String(), "well again")
@@ -109,7 +112,7 @@ func TestProbesShareARun(t *testing.T) {
 		health := newHealth(nil)
 		health.Register("postgres", func(context.Context) error {
 			runs.Add(1)
-			time.Sleep(100 * time.Millisecond)
+			pass(100 * time.Millisecond)
 			return nil
 		})
 		var group sync.WaitGroup
@@ -120,7 +123,7 @@ func TestProbesShareARun(t *testing.T) {
 		require.EqualValues(t, 1, runs.Load())
 		health.Report()
 		require.EqualValues(t, 1, runs.Load(), "cached")
-		time.Sleep(observability.DefaultCheckCache)
+		pass(observability.DefaultCheckCache)
 		health.Report()
 		require.EqualValues(t, 2, runs.Load())
 	})

@@ -3,6 +3,7 @@ package observability_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -71,4 +72,21 @@ func scrape(t *testing.T, registry *prometheus.Registry) string {
 	observability.MetricsHandler(registry).ServeHTTP(response, request)
 	require.Equal(t, http.StatusOK, response.Code)
 	return response.Body.String()
+}
+
+// requireLine looks for a whole line, and on failure shows the lines of the same metric only.
+func requireLine(t *testing.T, page, line string) {
+	t.Helper()
+	name, _, _ := strings.Cut(line, "{")
+	var alike []string
+	for have := range strings.Lines(page) {
+		have = strings.TrimSuffix(have, "\n")
+		if have == line {
+			return
+		}
+		if strings.HasPrefix(have, name) {
+			alike = append(alike, have)
+		}
+	}
+	require.Failf(t, "line not found", "%s\namong:\n%s", line, strings.Join(alike, "\n"))
 }

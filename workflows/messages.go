@@ -105,6 +105,10 @@ type Step struct {
 	Status ci.Status `json:"status,omitempty"`
 }
 
+func (s Step) empty() bool {
+	return len(s.Ended) == 0 && len(s.Offered) == 0 && !s.CancelSeen && s.Status == ci.StatusUnknown
+}
+
 // JobInput starts the workflow of a job.
 type JobInput struct {
 	JobID int64 `json:"job_id"`

@@ -34,6 +34,8 @@ type run struct {
 	ctx      workflow.Context
 	schedule *ci.Schedule
 	jobs     map[int64]PlannedJob
+	// ready are the jobs decided to run whose offers are still to be made.
+	ready []int64
 	// stops cancels the children that are open.
 	stops map[int64]workflow.CancelFunc
 	// abandoned are jobs whose workflow ended without a result, so that their task may still be open.
@@ -91,11 +93,10 @@ func (r *run) execute() (RunResult, error) {
 		if err := r.decide(); err != nil {
 			return RunResult{}, err
 		}
-		offered, err := r.recordStep()
-		if err != nil {
+		if err := r.recordStep(); err != nil {
 			return RunResult{}, err
 		}
-		r.startChildren(offered)
+		r.startChildren()
 		if r.schedule.Done() {
 			return r.conclude()
 		}

@@ -24,6 +24,9 @@ func (r *run) decide() error {
 			if err := r.schedule.Decide(c.ID, decisions[i]); err != nil {
 				return fmt.Errorf("decide job %d: %w", c.ID, err)
 			}
+			if decisions[i] == ci.DecisionRun {
+				r.ready = append(r.ready, c.ID)
+			}
 		}
 	}
 	return nil
@@ -72,35 +75,34 @@ func (r *run) evaluateIfs(cs []ci.Candidate) (map[int64]IfAnswer, error) {
 	return answers, nil
 }
 
-// recordStep writes into the projection what changed, makes the offers of the jobs that are ready, and returns
-// these jobs. All of it is one transaction.
-func (r *run) recordStep() ([]int64, error) {
-	step := Step{RunInput: r.RunInput, CancelSeen: r.cancel.unseen}
+// recordStep writes into the projection what changed, and makes the offers of the jobs that are ready. All of it is
+// one transaction.
+func (r *run) recordStep() error {
+	step := Step{RunInput: r.RunInput, Offered: r.ready, CancelSeen: r.cancel.unseen}
 	for _, c := range r.schedule.TakeChanges() {
-		switch {
-		case c.Status.Terminal():
+		if c.Status.Terminal() {
 			step.Ended = append(step.Ended, JobEnd{JobID: c.ID, Status: c.Status, Reason: r.reasons[c.ID]})
 			delete(r.reasons, c.ID)
-		case c.Status == ci.StatusWaiting:
-			step.Offered = append(step.Offered, c.ID)
 		}
 	}
 	if r.schedule.Done() {
 		step.Status = r.schedule.Status()
 	}
-	if len(step.Ended) == 0 && len(step.Offered) == 0 && !step.CancelSeen && step.Status == ci.StatusUnknown {
-		return nil, nil
+	if step.empty() {
+		return nil
 	}
 	if _, err := local[struct{}](r.ctx, ActivityRecordStep, step); err != nil {
-		return nil, fmt.Errorf("record step: %w", err)
+		return fmt.Errorf("record step: %w", err)
 	}
 	r.cancel.unseen = false
-	return step.Offered, nil
+	return nil
 }
 
 // startChildren starts a Job workflow for each job that was offered.
-func (r *run) startChildren(offered []int64) {
-	for _, id := range offered {
+func (r *run) startChildren() {
+	ready := r.ready
+	r.ready = nil
+	for _, id := range ready {
 		ctx, stop := workflow.WithCancel(r.ctx)
 		r.stops[id] = stop
 		ctx = workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{

@@ -260,6 +260,7 @@ CREATE TABLE tasks (
 CREATE INDEX tasks_job ON tasks (job_id, id);
 CREATE INDEX tasks_repo ON tasks (repo_id, id DESC);
 CREATE INDEX tasks_open_attempt ON tasks (attempt_id) WHERE stopped_at IS NULL;
+CREATE INDEX tasks_runner ON tasks (runner_id); -- has an ephemeral runner had its task
 CREATE INDEX tasks_open_runner ON tasks (runner_id) WHERE stopped_at IS NULL;
 CREATE INDEX tasks_unconfirmed ON tasks (claimed_at) WHERE confirmed_at IS NULL AND stopped_at IS NULL;
 CREATE INDEX tasks_unattended ON tasks (claimed_at) WHERE attached AND NOT supervised AND stopped_at IS NULL;

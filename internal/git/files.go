@@ -63,6 +63,9 @@ func (s *Store) WorkflowFiles(ctx context.Context, id int64, sha string, dirs []
 }
 
 func (s *Store) readWorkflows(ctx context.Context, id int64, sha string, dirs []string) (sized[WorkflowSet], error) {
+	if len(dirs) == 0 {
+		return sized[WorkflowSet]{}, nil
+	}
 	entries, more, err := s.tree(ctx, id, sha, dirs)
 	if err != nil {
 		return sized[WorkflowSet]{}, err

@@ -77,8 +77,8 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, req Request) {
 	}
 	status, text := refusalOf(err)
 	level := slog.LevelDebug
-	if status == http.StatusInternalServerError && r.Context().Err() == nil {
-		level = slog.LevelError
+	if status == http.StatusInternalServerError && !out.started && r.Context().Err() == nil {
+		level = slog.LevelError // Once git answers, it fails because of what the client sent.
 	}
 	h.log.Log(r.Context(), level, "git request failed", "repository_id", req.RepoID, "service", req.Op.service, "status", status, "error", err)
 	out.refuse(status, text)

@@ -150,7 +150,12 @@ func serveTest(h *Handler, w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	user, _, _ := r.BasicAuth()
+	user, _, known := r.BasicAuth()
+	if op.Write() && !known {
+		w.Header().Set("WWW-Authenticate", `Basic realm="test"`)
+		http.Error(w, "who are you?", http.StatusUnauthorized)
+		return
+	}
 	h.Serve(w, r, Request{RepoID: id, Op: op, User: user, CanWrite: user != "reader"})
 }
 

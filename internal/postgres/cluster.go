@@ -40,7 +40,7 @@ type Options struct {
 	Dir string
 	// Port on the loopback address; 0 picks a free one, which is kept over restarts.
 	Port int
-	// Binaries to use; those of Find when empty.
+	// Binaries to use; those of Locate when empty.
 	Binaries Binaries
 	// Volatile gives up durability over a crash of the machine for speed. For tests.
 	Volatile bool
@@ -69,6 +69,9 @@ func New(opt Options) (*Cluster, error) {
 		return nil, errors.Join(errors.New("postgres: Dir is required"), err)
 	}
 	opt.Dir = dir
+	if opt.Logger == nil {
+		opt.Logger = slog.New(slog.DiscardHandler)
+	}
 	c := &Cluster{opt: opt}
 	c.process, err = supervise.New(supervise.Options{
 		Name:         "postgres",
@@ -98,7 +101,7 @@ func (c *Cluster) Start(ctx context.Context) error {
 
 func (c *Cluster) prepare(ctx context.Context) (err error) {
 	if c.opt.Binaries == (Binaries{}) {
-		if c.opt.Binaries, err = Find(ctx); err != nil {
+		if c.opt.Binaries, err = Locate(ctx, c.opt.Logger); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 
@@ -15,6 +16,36 @@ import (
 
 // downloadVersion is what Download gets when the machine has no PostgreSQL.
 const downloadVersion = embeddedpostgres.V17
+
+// Locate finds the server programs on this machine or else downloads them into the
+// user's cache directory, once.
+func Locate(ctx context.Context, logger *slog.Logger) (Binaries, error) {
+	found, notFound := Find(ctx)
+	if notFound == nil {
+		return found, nil
+	}
+	cacheDir, err := defaultCacheDir()
+	if err != nil {
+		return Binaries{}, errors.Join(notFound, err)
+	}
+	logger.Info("no PostgreSQL server found on this machine, using a downloaded one",
+		"version", downloadVersion, "cache", cacheDir)
+	found, err = Download(ctx, cacheDir, "")
+	if err != nil {
+		return Binaries{}, errors.Join(notFound, err)
+	}
+	return found, nil
+}
+
+// defaultCacheDir must be one that the user who runs the server can enter, so root's
+// own cache will not do.
+func defaultCacheDir() (string, error) {
+	if os.Geteuid() == 0 {
+		return "/var/cache/pawl", nil
+	}
+	dir, err := os.UserCacheDir()
+	return filepath.Join(dir, "pawl"), err
+}
 
 // Download fetches the server programs for this system into cacheDir, some 30 MiB, or
 // finds them there. repository is the address of a Maven repository; empty means the

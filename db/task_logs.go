@@ -1,0 +1,113 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// LogChunk is a piece of a task's log: consecutive rows, compressed by package logchunk.
+type LogChunk struct {
+	FirstRow int64
+	RowCount int
+	Data     []byte
+}
+
+// LogAppend is what is to be added to the log of a task.
+type LogAppend struct {
+	TaskID int64
+	// Expected is the number of rows that the log must have; if it has another, nothing is added.
+	Expected int64
+	// Rows is how many are added. Chunks may hold fewer of them when the log is over its limit.
+	Rows int64
+	// Bytes is the size of the chunks' text.
+	Bytes  int64
+	Chunks []LogChunk
+	Seal   bool
+}
+
+// appendLog locks one row for the length of one statement. The row is narrow and its update touches no index.
+const appendLog = `WITH log AS (
+		UPDATE task_logs SET row_count = row_count + $3, byte_count = byte_count + $4, is_sealed = $5
+		WHERE task_id = $1 AND row_count = $2 AND NOT is_sealed RETURNING task_id
+	), chunk AS (
+		INSERT INTO log_chunks (task_id, first_row, row_count, data)
+		SELECT task_id, c.first_row, c.row_count, c.data
+		FROM log, unnest($6::bigint[], $7::int[], $8::bytea[]) AS c (first_row, row_count, data)
+	)
+	SELECT task_id FROM log`
+
+// AppendLog adds rows to the log of a task, seals it, or both. ok is false when the log is sealed or has another
+// number of rows than expected.
+func (d *DB) AppendLog(ctx context.Context, a LogAppend) (ok bool, err error) {
+	first, rows, data := make([]int64, len(a.Chunks)), make([]int32, len(a.Chunks)), make([][]byte, len(a.Chunks))
+	for i, c := range a.Chunks {
+		first[i], rows[i], data[i] = c.FirstRow, int32(c.RowCount), c.Data
+	}
+	tag, err := d.Pool.Exec(ctx, appendLog, prepared, a.TaskID, a.Expected, a.Rows, a.Bytes, a.Seal, first, rows, data)
+	if err != nil {
+		return false, fmt.Errorf("append log of task %d: %w", a.TaskID, err)
+	}
+	return tag.RowsAffected() == 1, nil
+}
+
+// TaskLog returns the counts of a task's log. ErrNotFound if there is no such task.
+func (d *DB) TaskLog(ctx context.Context, task int64) (*TaskLog, error) {
+	l := &TaskLog{TaskID: task}
+	err := d.Pool.QueryRow(ctx, `SELECT row_count, byte_count, is_sealed, coalesce(expired_at, '0001-01-01 00:00:00Z') FROM task_logs
+		WHERE task_id = $1`, prepared, task).Scan(&l.RowCount, &l.ByteCount, &l.IsSealed, &l.ExpiredAt)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("log of task %d: %w", task, err)
+	}
+	return l, nil
+}
+
+// logPage is how many chunks are read at once: with chunks of at most about 1 MiB of text, which compresses to less
+// than that, it bounds the memory of a reader.
+const logPage = 16
+
+// LogChunks yields the chunks that hold rows from (included) to to (excluded) of a task's log, in order; to < 0
+// means up to the end. The first and last may hold more rows than were asked for. Rows that were dropped because of
+// the size limit are missing. Chunks are read a few at a time, without a transaction, so that a slow reader costs
+// nothing. After an error the sequence ends.
+func (d *DB) LogChunks(ctx context.Context, task, from, to int64) iter.Seq2[LogChunk, error] {
+	return func(yield func(LogChunk, error) bool) {
+		for {
+			page, err := d.logPage(ctx, task, from, to)
+			if err != nil {
+				yield(LogChunk{}, err)
+				return
+			}
+			for _, c := range page {
+				if !yield(c, nil) {
+					return
+				}
+				from = c.FirstRow + int64(c.RowCount)
+			}
+			if len(page) < logPage {
+				return
+			}
+		}
+	}
+}
+
+// logPage finds the chunk that row from is in, or the next one, by the primary key.
+func (d *DB) logPage(ctx context.Context, task, from, to int64) ([]LogChunk, error) {
+	rows, err := d.Pool.Query(ctx, `SELECT first_row, row_count, data FROM log_chunks
+		WHERE task_id = $1 AND first_row >= coalesce((SELECT max(first_row) FROM log_chunks WHERE task_id = $1 AND first_row <= $2), 0)
+		AND first_row + row_count > $2 AND ($3 < 0 OR first_row < $3) ORDER BY first_row LIMIT $4`, prepared, task, from, to, logPage)
+	if err != nil {
+		return nil, fmt.Errorf("read log of task %d: %w", task, err)
+	}
+	chunks, err := pgx.CollectRows(rows, pgx.RowToStructByPos[LogChunk])
+	if err != nil {
+		return nil, fmt.Errorf("read log of task %d: %w", task, err)
+	}
+	return chunks, nil
+}

@@ -1,0 +1,30 @@
+package workflowfile
+
+// Limits of one workflow file. Those of a run (jobs, cells, inputs) are in package ci.
+const (
+	// MaxFileBytes is the size of a file (rest-api.md §5).
+	MaxFileBytes = 1 << 20
+	// MaxDepth is how deeply lists and mappings may be nested, aliases followed.
+	MaxDepth = 100
+	// MaxNodes is the number of values in a file after its aliases are written out, so that a few lines of
+	// anchors cannot stand for billions of values.
+	MaxNodes = 200_000
+	// MaxExpandedBytes is the length of all values together after the aliases are written out.
+	MaxExpandedBytes = 4 << 20
+	// MaxPlanBytes is the size of all payloads of one plan together.
+	MaxPlanBytes = 64 << 20
+	// MaxProblems is how many problems are reported for one file; the rest is left out.
+	MaxProblems = 50
+	// MaxKeyBytes is the length of a mapping key.
+	MaxKeyBytes = 512
+	// MaxJobKeyBytes is the length of a job's name in the file.
+	MaxJobKeyBytes = 100
+	// MaxLabels is the number of labels in one `runs-on`.
+	MaxLabels = 50
+	// MaxLabelBytes is the length of one label.
+	MaxLabelBytes = 255
+	// MaxStepsPerJob is the number of steps of one job.
+	MaxStepsPerJob = 1000
+	// maxRawCells is how many combinations of a matrix are looked at while excluding.
+	maxRawCells = 65_536
+)

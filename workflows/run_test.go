@@ -1,0 +1,268 @@
+package workflows_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/pawl-ci/pawl/internal/ci"
+	"github.com/pawl-ci/pawl/workflows"
+)
+
+// projection plays the database of a run, and its jobs' workflows.
+type projection struct {
+	mu   sync.Mutex
+	plan workflows.RunPlan
+	// results of jobs by id, success if missing; a job with a hang runs until it is cancelled.
+	results map[int64]ci.Status
+	hang    map[int64]bool
+	ifs     map[int64]workflows.IfAnswer
+	steps   []workflows.Step
+	ran     []int64
+}
+
+func (p *projection) LoadPlan(context.Context, workflows.RunInput) (workflows.RunPlan, error) {
+	return p.plan, nil
+}
+
+func (p *projection) EvaluateIfs(_ context.Context, in workflows.IfQueries) ([]workflows.IfAnswer, error) {
+	var out []workflows.IfAnswer
+	for _, q := range in.Queries {
+		a := p.ifs[q.JobID]
+		a.JobID = q.JobID
+		out = append(out, a)
+	}
+	return out, nil
+}
+
+func (p *projection) RecordStep(_ context.Context, s workflows.Step) (struct{}, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.steps = append(p.steps, s)
+	return struct{}{}, nil
+}
+
+func (p *projection) EndTask(context.Context, workflows.EndTask) (workflows.TaskState, error) {
+	return withdrawn, nil
+}
+
+func (p *projection) job(ctx workflow.Context, in workflows.JobInput) (workflows.JobResult, error) {
+	p.mu.Lock()
+	p.ran = append(p.ran, in.JobID)
+	p.mu.Unlock()
+	if p.hang[in.JobID] {
+		ctx.Done().Receive(ctx, nil)
+		return workflows.JobResult{Status: ci.StatusCancelled, Reason: "cancelled"}, nil
+	}
+	if err := workflow.Sleep(ctx, time.Second); err != nil {
+		return workflows.JobResult{Status: ci.StatusCancelled, Reason: "cancelled"}, nil
+	}
+	status, scripted := p.results[in.JobID]
+	if !scripted {
+		status = ci.StatusSuccess
+	}
+	return workflows.JobResult{Status: status}, nil
+}
+
+// run executes the plan and returns the status of the run and of every job, as the projection was told.
+func (p *projection) run(t *testing.T, prepare func(*testsuite.TestWorkflowEnvironment)) (ci.Status, map[int64]ci.Status) {
+	t.Helper()
+	var suite testsuite.WorkflowTestSuite
+	env := suite.NewTestWorkflowEnvironment()
+	for name, fn := range map[string]any{
+		workflows.ActivityLoadPlan:    p.LoadPlan,
+		workflows.ActivityEvaluateIfs: p.EvaluateIfs,
+		workflows.ActivityRecordStep:  p.RecordStep,
+		workflows.ActivityEndTask:     p.EndTask,
+	} {
+		env.RegisterActivityWithOptions(fn, activity.RegisterOptions{Name: name})
+	}
+	env.RegisterWorkflowWithOptions(p.job, workflow.RegisterOptions{Name: workflows.JobWorkflowName})
+	if prepare != nil {
+		prepare(env)
+	}
+	env.ExecuteWorkflow((&workflows.Settings{Job: settings}).Run, workflows.RunInput{RunID: 1, AttemptID: 2, Attempt: 1})
+	require.True(t, env.IsWorkflowCompleted())
+	require.NoError(t, env.GetWorkflowError())
+	var out workflows.RunResult
+	require.NoError(t, env.GetWorkflowResult(&out))
+	require.Equal(t, out.Status, p.steps[len(p.steps)-1].Status, "the last step carries the status of the run")
+	return out.Status, p.ends(t)
+}
+
+func (p *projection) ends(t *testing.T) map[int64]ci.Status {
+	ends := map[int64]ci.Status{}
+	for _, s := range p.steps {
+		for _, e := range s.Ended {
+			_, twice := ends[e.JobID]
+			require.False(t, twice, "job %d ended twice", e.JobID)
+			ends[e.JobID] = e.Status
+		}
+	}
+	return ends
+}
+
+func planned(id int64, key string, needs ...string) workflows.PlannedJob {
+	return workflows.PlannedJob{ID: id, Key: key, Needs: needs, TimeoutMinutes: 10, Status: ci.StatusBlocked}
+}
+
+func plan(jobs ...workflows.PlannedJob) workflows.RunPlan { return workflows.RunPlan{Jobs: jobs} }
+
+func withIf(j workflows.PlannedJob) workflows.PlannedJob {
+	j.HasIf = true
+	return j
+}
+
+const (
+	success   = ci.StatusSuccess
+	failure   = ci.StatusFailure
+	cancelled = ci.StatusCancelled
+	skipped   = ci.StatusSkipped
+)
+
+func TestReadyJobsAreOfferedInOneStep(t *testing.T) {
+	p := &projection{plan: plan(planned(1, "a"), planned(2, "b"), planned(3, "c", "a", "b"))}
+	status, ends := p.run(t, nil)
+	require.Equal(t, success, status)
+	require.Equal(t, map[int64]ci.Status{1: success, 2: success, 3: success}, ends)
+	require.Equal(t, []int64{1, 2}, p.steps[0].Offered)
+}
+
+func TestFailureSkipsWhatNeedsIt(t *testing.T) {
+	p := &projection{
+		plan:    plan(planned(1, "a"), planned(2, "b", "a"), planned(3, "c", "b"), planned(4, "d")),
+		results: map[int64]ci.Status{1: failure},
+	}
+	status, ends := p.run(t, nil)
+	require.Equal(t, failure, status)
+	require.Equal(t, map[int64]ci.Status{1: failure, 2: skipped, 3: skipped, 4: success}, ends)
+	require.ElementsMatch(t, []int64{1, 4}, p.ran)
+}
+
+func TestIfDecides(t *testing.T) {
+	p := &projection{
+		plan: plan(withIf(planned(1, "a")), withIf(planned(2, "b")), withIf(planned(3, "c"))),
+		ifs:  map[int64]workflows.IfAnswer{1: {Run: true}, 3: {Error: "if: unknown function"}},
+	}
+	status, ends := p.run(t, nil)
+	require.Equal(t, failure, status)
+	require.Equal(t, map[int64]ci.Status{1: success, 2: skipped, 3: failure}, ends)
+	require.Equal(t, "if: unknown function", p.steps[0].Ended[1].Reason)
+}
+
+func TestFailFastStopsTheOtherCells(t *testing.T) {
+	cell := func(id int64) workflows.PlannedJob {
+		j := planned(id, "m")
+		j.FailFast = true
+		return j
+	}
+	p := &projection{
+		plan:    plan(cell(1), cell(2), cell(3), planned(4, "other")),
+		results: map[int64]ci.Status{1: failure},
+		hang:    map[int64]bool{2: true, 3: true},
+	}
+	status, ends := p.run(t, nil)
+	require.Equal(t, map[int64]ci.Status{1: failure, 2: cancelled, 3: cancelled, 4: success}, ends)
+	require.Equal(t, cancelled, status, "cancelled outranks failure (execution-semantics.md §2.2)")
+}
+
+func TestMaxParallelHoldsCellsBack(t *testing.T) {
+	var jobs []workflows.PlannedJob
+	for id := range int64(5) {
+		j := planned(id+1, "m")
+		j.MaxParallel = 2
+		jobs = append(jobs, j)
+	}
+	p := &projection{plan: plan(jobs...)}
+	status, _ := p.run(t, nil)
+	require.Equal(t, success, status)
+	for _, s := range p.steps {
+		require.LessOrEqual(t, len(s.Offered), 2)
+	}
+}
+
+func TestCancel(t *testing.T) {
+	for name, ask := range map[string]func(*testsuite.TestWorkflowEnvironment){
+		"by the API": func(env *testsuite.TestWorkflowEnvironment) {
+			env.SignalWorkflow(workflows.SignalCancel, workflows.CancelRequest{By: 1})
+		},
+		"in Temporal": func(env *testsuite.TestWorkflowEnvironment) { env.CancelWorkflow() },
+		"by both ways": func(env *testsuite.TestWorkflowEnvironment) {
+			env.SignalWorkflow(workflows.SignalCancel, workflows.CancelRequest{By: 1})
+			env.CancelWorkflow()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := &projection{
+				plan: plan(planned(1, "a"), planned(2, "b", "a"), withIf(planned(3, "cleanup", "a"))),
+				hang: map[int64]bool{1: true},
+				ifs:  map[int64]workflows.IfAnswer{3: {Run: true}}, // always()
+			}
+			status, ends := p.run(t, func(env *testsuite.TestWorkflowEnvironment) {
+				env.RegisterDelayedCallback(func() { ask(env) }, 10*time.Second)
+			})
+			require.Equal(t, cancelled, status)
+			require.Equal(t, map[int64]ci.Status{1: cancelled, 2: cancelled, 3: success}, ends)
+		})
+	}
+}
+
+func TestCancelSignalIsNotedInTheProjection(t *testing.T) {
+	p := &projection{plan: plan(planned(1, "a")), hang: map[int64]bool{1: true}}
+	p.run(t, func(env *testsuite.TestWorkflowEnvironment) {
+		env.RegisterDelayedCallback(func() { env.SignalWorkflow(workflows.SignalCancel, workflows.CancelRequest{}) }, time.Second)
+	})
+	seen := false
+	for _, s := range p.steps {
+		seen = seen || s.CancelSeen
+	}
+	require.True(t, seen)
+}
+
+func TestAThousandJobs(t *testing.T) {
+	var jobs []workflows.PlannedJob
+	for id := range int64(ci.MaxJobsPerRun) {
+		jobs = append(jobs, planned(id+1, "m"))
+	}
+	p := &projection{plan: plan(jobs...)}
+	status, ends := p.run(t, nil)
+	require.Equal(t, success, status)
+	require.Len(t, ends, ci.MaxJobsPerRun)
+	require.Len(t, p.steps[0].Offered, ci.MaxJobsPerRun, "all offers are made in one step")
+}
+
+func TestStateQuery(t *testing.T) {
+	p := &projection{plan: plan(planned(1, "a"), planned(2, "b", "a"))}
+	var state workflows.RunState
+	p.run(t, func(env *testsuite.TestWorkflowEnvironment) {
+		env.RegisterDelayedCallback(func() {
+			v, err := env.QueryWorkflow(workflows.QueryState)
+			require.NoError(t, err)
+			require.NoError(t, v.Get(&state))
+		}, 500*time.Millisecond)
+	})
+	require.Equal(t, []workflows.JobState{
+		{JobID: 1, Key: "a", Status: ci.StatusWaiting}, {JobID: 2, Key: "b", Status: ci.StatusBlocked},
+	}, state.Jobs)
+}
+
+func TestWorkflowIDs(t *testing.T) {
+	run, attempt, ok := workflows.ParseRunWorkflowID(workflows.RunWorkflowID(12, 3))
+	require.Equal(t, []any{int64(12), 3, true}, []any{run, attempt, ok})
+	job, ok := workflows.ParseJobWorkflowID(workflows.JobWorkflowID(5))
+	require.Equal(t, []any{int64(5), true}, []any{job, ok})
+	task, ok := workflows.ParseSuperviseActivityID(workflows.SuperviseActivityID(6))
+	require.Equal(t, []any{int64(6), true}, []any{task, ok})
+	for _, id := range []string{"", "run/1", "run/01/1", "run/1/x", "job/-", "job/007", "task/", "run/1/2/3"} {
+		_, _, ok := workflows.ParseRunWorkflowID(id)
+		require.False(t, ok, id)
+		_, ok = workflows.ParseJobWorkflowID(id)
+		require.False(t, ok, id)
+	}
+}
