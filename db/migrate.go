@@ -74,3 +74,13 @@ func (d *DB) withMigrationLock(ctx context.Context, fn func(*migrate.Migrator) e
 	}
 	return nil
 }
+
+// MigrateURL opens the database at url, migrates it and closes it.
+func MigrateURL(ctx context.Context, url string) error {
+	d, err := Open(ctx, url, Options{MaxConns: 2})
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Migrate(ctx)
+}

@@ -331,3 +331,47 @@ func TestDamagedObjectsAreRefused(t *testing.T) {
 	require.Contains(t, out, "hasDotgit")
 	srv.noPush(t)
 }
+
+// A root directory that was made by another account (a restored backup, a volume) works as well.
+func TestForeignOwner(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give files away")
+	}
+	s := newRepository(t)
+	srv := newServer(t, s, HandlerOptions{})
+	require.NoError(t, filepath.WalkDir(s.options.Root, func(path string, _ os.DirEntry, err error) error {
+		return errors.Join(err, os.Lchown(path, 65534, 65534))
+	}))
+	c := newClient(t)
+	c.commit("one", nil)
+	c.git("push", "-q", srv.as("ada", testID), "main")
+	srv.nextPush(t)
+	bareClient(t).git("clone", "-q", srv.url(testID), ".")
+}
+
+// After many pushes the repository is packed, and nothing of it runs on after Close.
+func TestUpkeepPacks(t *testing.T) {
+	s := newRepository(t)
+	for key, value := range map[string]string{"gc.autoPackLimit": "1", "receive.unpackLimit": "1"} {
+		_, err := s.git(t.Context(), testID, "config", key, value)
+		require.NoError(t, err)
+	}
+	srv := newServer(t, s, HandlerOptions{})
+	c := newClient(t)
+	for i := range 4 {
+		c.commit("more", map[string]string{"a": fmt.Sprint(i)})
+		c.git("push", "-q", srv.as("ada", testID), "main")
+	}
+	packs := filepath.Join(s.layout.repository(testID), "objects", "pack", "*.pack")
+	require.Eventually(t, func() bool {
+		found, err := filepath.Glob(packs)
+		return err == nil && len(found) == 1
+	}, 20*time.Second, 20*time.Millisecond)
+	require.NoError(t, s.Close())
+	require.Empty(t, processesBelow(t, s.options.Root))
+	require.Equal(t, "4", func() string {
+		out, err := s.git(t.Context(), testID, "rev-list", "--count", "main")
+		require.NoError(t, err)
+		return strings.TrimSpace(string(out))
+	}())
+}

@@ -2,6 +2,7 @@ package git
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -28,6 +29,7 @@ func TestLockExcludesAcrossProcesses(t *testing.T) {
 				most = max(most, inside)
 				rounds++
 				mu.Unlock()
+				runtime.Gosched()
 				mu.Lock()
 				inside--
 				mu.Unlock()

@@ -23,9 +23,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const testID = int64(1042)
 
 // newStore opens a store over a fresh directory.
-func newStore(t *testing.T, change ...func(*Options)) *Store {
+func newStore(t testing.TB, change ...func(*Options)) *Store {
 	t.Helper()
-	o := Options{Root: filepath.Join(t.TempDir(), "git")}
+	o := Options{Root: filepath.Join(t.TempDir(), "the store's root")}
 	for _, c := range change {
 		c(&o)
 	}
@@ -36,7 +36,7 @@ func newStore(t *testing.T, change ...func(*Options)) *Store {
 }
 
 // newRepository is a store with the repository testID in it.
-func newRepository(t *testing.T) *Store {
+func newRepository(t testing.TB) *Store {
 	t.Helper()
 	s := newStore(t)
 	require.NoError(t, s.Create(t.Context(), testID, "main"))
@@ -45,13 +45,13 @@ func newRepository(t *testing.T) *Store {
 
 // client is a person's checkout.
 type client struct {
-	t   *testing.T
+	t   testing.TB
 	dir string
 	env []string
 }
 
 // newClient makes an empty checkout on branch main.
-func newClient(t *testing.T) *client {
+func newClient(t testing.TB) *client {
 	t.Helper()
 	c := bareClient(t)
 	c.git("init", "-q", "-b", "main")
@@ -59,7 +59,7 @@ func newClient(t *testing.T) *client {
 }
 
 // bareClient is a directory in which git commands can be run.
-func bareClient(t *testing.T) *client {
+func bareClient(t testing.TB) *client {
 	t.Helper()
 	home := t.TempDir()
 	return &client{t: t, dir: t.TempDir(), env: []string{

@@ -63,8 +63,9 @@ func syntaxProblem(file string, err error) *Problem {
 // builder turns YAML nodes into ours. An alias shares the node of its anchor, so that writing it out costs
 // nothing here; what it would cost is counted in size and bytes.
 type builder struct {
-	file string
-	done map[*yaml.Node]*node // nil while a node is being built
+	file       string
+	done       map[*yaml.Node]*node // nil while a node is being built
+	mergedKeys int
 }
 
 func (b *builder) fault(at *yaml.Node, format string, args ...any) *Problem {
@@ -114,6 +115,9 @@ func (b *builder) fillList(n *node, y *yaml.Node) *Problem {
 		}
 		n.items = append(n.items, item)
 		n.measure(item)
+		if problem := b.checkBudget(n, child); problem != nil {
+			return problem
+		}
 	}
 	return nil
 }

@@ -78,6 +78,10 @@ func (m *mapBuilder) merge(value *yaml.Node) *Problem {
 		if source.kind != mapNode {
 			return m.fault(value, "<< takes a mapping or a list of mappings, not %s", source.kind)
 		}
+		// Merging keys that are there already adds nothing to the tree, but takes time all the same.
+		if m.mergedKeys += len(source.keys); m.mergedKeys > MaxNodes {
+			return m.fault(value, "more than %d keys are merged with <<", MaxNodes)
+		}
 		m.mergeFrom(source)
 	}
 	return nil

@@ -20,6 +20,7 @@ type config struct {
 	PostgresPort       int
 	PostgresUser       string
 	PostgresPassword   string // environment only, so that it never shows in a process list
+	PostgresSSLMode    string // as in a PostgreSQL URL
 	Database           string
 	VisibilityDatabase string
 	MaxConns           int // per service, into the main database; half of it into visibility
@@ -65,6 +66,7 @@ func (c *config) define(fs *flag.FlagSet) {
 	fs.StringVar(&c.PostgresHost, "postgres-host", "127.0.0.1", "PostgreSQL `host`, or the directory of its unix socket")
 	fs.IntVar(&c.PostgresPort, "postgres-port", 5432, "PostgreSQL `port`")
 	fs.StringVar(&c.PostgresUser, "postgres-user", "postgres", "PostgreSQL `user` that may create databases; its password is read from TEMPORALD_POSTGRES_PASSWORD")
+	fs.StringVar(&c.PostgresSSLMode, "postgres-sslmode", "disable", "`sslmode` of the connections to PostgreSQL")
 	fs.StringVar(&c.Database, "database", "temporal", "main `database`, created when missing")
 	fs.StringVar(&c.VisibilityDatabase, "visibility-database", "temporal_visibility", "visibility `database`, created when missing")
 	fs.IntVar(&c.MaxConns, "max-conns", 14, "connections of each of the four services to the main database; visibility gets half as many")

@@ -56,7 +56,7 @@ func TestSocketDirectoryBecomesParameters(t *testing.T) {
 	c, err := parse(t, nil, "--postgres-host", "/run/pg", "--postgres-port", "5433")
 	require.NoError(t, err)
 	sql := sqlConfig(c, "temporal", 4)
-	require.Equal(t, map[string]string{"host": "/run/pg", "port": "5433"}, sql.ConnectAttributes)
+	require.Equal(t, map[string]string{"host": "/run/pg", "port": "5433", "sslmode": "disable"}, sql.ConnectAttributes)
 }
 
 func TestConnectionsFitIntoTwoHundred(t *testing.T) {

@@ -22,21 +22,23 @@ const (
 // services open at most 4*maxConns to the main one, and about half of that to visibility.
 func sqlConfig(cfg config, database string, maxConns int) *serverconfig.SQL {
 	sql := &serverconfig.SQL{
-		PluginName:      postgresql.PluginNamePGX,
-		ConnectProtocol: "tcp",
-		ConnectAddr:     hostPort(cfg.PostgresHost, cfg.PostgresPort),
-		User:            cfg.PostgresUser,
-		Password:        cfg.PostgresPassword,
-		DatabaseName:    database,
-		MaxConns:        maxConns,
-		MaxIdleConns:    maxConns,
-		MaxConnLifetime: time.Hour,
+		PluginName:        postgresql.PluginNamePGX,
+		ConnectProtocol:   "tcp",
+		ConnectAddr:       hostPort(cfg.PostgresHost, cfg.PostgresPort),
+		User:              cfg.PostgresUser,
+		Password:          cfg.PostgresPassword,
+		DatabaseName:      database,
+		ConnectAttributes: map[string]string{"sslmode": cfg.PostgresSSLMode},
+		MaxConns:          maxConns,
+		MaxIdleConns:      maxConns,
+		MaxConnLifetime:   time.Hour,
 	}
 	if strings.HasPrefix(cfg.PostgresHost, "/") {
 		// The host of a unix socket cannot stand in the authority of a URL; as
 		// parameters, host and port override what stands there.
 		sql.ConnectAddr = hostPort("localhost", cfg.PostgresPort)
-		sql.ConnectAttributes = map[string]string{"host": cfg.PostgresHost, "port": strconv.Itoa(cfg.PostgresPort)}
+		sql.ConnectAttributes["host"] = cfg.PostgresHost
+		sql.ConnectAttributes["port"] = strconv.Itoa(cfg.PostgresPort)
 	}
 	return sql
 }

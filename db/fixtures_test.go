@@ -1,0 +1,102 @@
+package db_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pawl-ci/pawl/db"
+	"github.com/pawl-ci/pawl/internal/ci"
+)
+
+// fixture is a repository in a database of its own.
+type fixture struct {
+	*db.DB
+	owner *db.Owner
+	repo  *db.Repository
+}
+
+func newFixture(t *testing.T) *fixture {
+	t.Helper()
+	f := &fixture{DB: open(t)}
+	f.owner = &db.Owner{Kind: db.KindUser, Login: "ann", LowerLogin: "ann", IsActive: true}
+	f.insert(t, f.owner)
+	f.repo = &db.Repository{OwnerID: f.owner.ID, Name: "app", LowerName: "app", DefaultBranch: "main", IsEmpty: true}
+	f.insert(t, f.repo)
+	return f
+}
+
+func (f *fixture) insert(t *testing.T, model any) {
+	t.Helper()
+	_, err := f.NewInsert().Model(model).Exec(t.Context())
+	require.NoError(t, err)
+}
+
+// run stores a run with the jobs given by key; a job "b<a" needs a.
+func (f *fixture) run(t *testing.T, jobs ...*db.Job) (*db.Run, *db.Attempt) {
+	t.Helper()
+	run := &db.Run{
+		RepoID: f.repo.ID, OwnerID: f.owner.ID, ActorID: f.owner.ID, WorkflowFile: "ci.yml", WorkflowPath: ".gitea/workflows/ci.yml",
+		WorkflowName: "ci", Title: "a commit", Event: "push", EventPayload: json.RawMessage(`{}`), Inputs: json.RawMessage(`{}`),
+		Ref: "refs/heads/main", SHA: "0123456789012345678901234567890123456789", Status: ci.StatusWaiting, Problems: []db.Problem{},
+	}
+	require.NoError(t, f.PrepareRun(t.Context(), run))
+	attempt, err := f.CreateRun(t.Context(), db.NewRun{Run: run, Jobs: jobs})
+	require.NoError(t, err)
+	return run, attempt
+}
+
+func job(key string, needs ...string) *db.Job {
+	if needs == nil {
+		needs = []string{}
+	}
+	return &db.Job{
+		Key: key, Name: key, Needs: needs, RunsOn: []string{"linux"}, Matrix: json.RawMessage(`{}`), JobTotal: 1,
+		TimeoutMinutes: 10, StepNames: []string{}, Payload: []byte("jobs: {}"), Status: db.InitialJobStatus(needs),
+	}
+}
+
+func (f *fixture) runner(t *testing.T, capabilities ...string) *db.Runner {
+	t.Helper()
+	if capabilities == nil {
+		capabilities = []string{}
+	}
+	r := &db.Runner{UUID: uuid.New(), TokenHash: []byte("x"), Name: "runner", Labels: []string{"linux"}, Capabilities: capabilities}
+	f.insert(t, r)
+	return r
+}
+
+// claim plays the gateway: it gives the queued offer of a job to a runner.
+func (f *fixture) claim(t *testing.T, j *db.Job, r *db.Runner) *db.Task {
+	t.Helper()
+	var offer db.Offer
+	require.NoError(t, f.NewSelect().Model(&offer).Where("job_id = ?", j.ID).Where("state = 'queued'").Scan(t.Context()))
+	_, err := f.NewUpdate().Model(&offer).Set("state = 'claimed'").WherePK().Exec(t.Context())
+	require.NoError(t, err)
+	task := &db.Task{
+		OfferID: offer.ID, JobID: j.ID, Try: offer.Try, RunID: j.RunID, AttemptID: j.AttemptID, RepoID: j.RepoID,
+		RunnerID: r.ID, TokenHash: fmt.Appendf(nil, "token-%d", offer.ID), Status: db.TaskRunning, Attached: offer.Attached,
+		Steps: []db.Step{{Index: 0, Status: ci.StatusSuccess}, {Index: 1, Status: ci.StatusRunning}},
+	}
+	f.insert(t, task)
+	_, err = f.NewUpdate().Model(j).Set("status = 'running'").Set("task_id = ?", task.ID).WherePK().Exec(t.Context())
+	require.NoError(t, err)
+	return task
+}
+
+func (f *fixture) offer(t *testing.T, run *db.Run, attempt *db.Attempt, jobs ...*db.Job) {
+	t.Helper()
+	step := db.RunStep{RunID: run.ID, AttemptID: attempt.ID}
+	for _, j := range jobs {
+		step.Offered = append(step.Offered, j.ID)
+	}
+	require.NoError(t, f.RecordStep(t.Context(), step))
+}
+
+func (f *fixture) reload(t *testing.T, model any) {
+	t.Helper()
+	require.NoError(t, f.NewSelect().Model(model).WherePK().Scan(t.Context()))
+}

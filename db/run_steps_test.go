@@ -1,0 +1,192 @@
+package db_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/pawl-ci/pawl/db"
+	"github.com/pawl-ci/pawl/internal/ci"
+)
+
+func TestLoadPlanMarksTheWorkflowAsSeen(t *testing.T) {
+	f := newFixture(t)
+	_, attempt := f.run(t, job("a"), job("b", "a"))
+	jobs, err := f.LoadPlan(t.Context(), attempt.ID)
+	require.NoError(t, err)
+	require.Len(t, jobs, 2)
+	require.Equal(t, []string{"a"}, jobs[1].Needs)
+	f.reload(t, attempt)
+	require.False(t, attempt.WorkflowSeenAt.IsZero())
+	_, err = f.LoadPlan(t.Context(), 404)
+	require.ErrorIs(t, err, db.ErrNotFound)
+}
+
+func TestRecordStepMayBeRepeated(t *testing.T) {
+	f := newFixture(t)
+	a, b := job("a"), job("b", "a")
+	run, attempt := f.run(t, a, b)
+	step := db.RunStep{
+		RunID: run.ID, AttemptID: attempt.ID, Offered: []int64{b.ID}, CancelSeen: true,
+		Ended: []db.JobEnd{{JobID: a.ID, Status: ci.StatusFailure, Reason: "why"}}, Status: ci.StatusFailure,
+	}
+	require.NoError(t, f.RecordStep(t.Context(), step))
+	f.reload(t, run)
+	first := run.StoppedAt
+	require.NoError(t, f.RecordStep(t.Context(), step))
+
+	f.reload(t, run)
+	f.reload(t, attempt)
+	f.reload(t, a)
+	f.reload(t, b)
+	require.Equal(t, ci.StatusFailure, run.Status)
+	require.Equal(t, first, run.StoppedAt, "the end of a run never moves")
+	require.Equal(t, ci.StatusFailure, attempt.Status)
+	require.False(t, attempt.CancelSeenAt.IsZero())
+	require.Equal(t, "why", a.Reason)
+	require.Equal(t, ci.StatusWaiting, b.Status)
+	n, err := f.NewSelect().Model((*db.Offer)(nil)).Where("job_id = ?", b.ID).Count(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+}
+
+func TestOffersTellTheGateways(t *testing.T) {
+	f := newFixture(t)
+	conn, err := f.Pool.Acquire(t.Context())
+	require.NoError(t, err)
+	defer conn.Release()
+	_, err = conn.Exec(t.Context(), "LISTEN pawl_offers")
+	require.NoError(t, err)
+
+	a, b := job("a"), job("b")
+	run, attempt := f.run(t, a, b)
+	f.offer(t, run, attempt, a, b)
+	n, err := conn.Conn().WaitForNotification(t.Context())
+	require.NoError(t, err)
+	require.JSONEq(t, `[{"s":1,"o":1,"r":1,"n":2}]`, n.Payload)
+}
+
+func TestACancelledRunMakesNoOffersButForJobsWithAnIf(t *testing.T) {
+	f := newFixture(t)
+	plain, always := job("plain"), job("always")
+	always.IfExpr = "always()"
+	run, attempt := f.run(t, plain, always)
+	require.NoError(t, f.RequestCancel(t.Context(), run.ID, 1, f.owner.ID))
+	f.offer(t, run, attempt, plain, always)
+
+	o, err := f.Attach(t.Context(), plain.ID, 1)
+	require.NoError(t, err)
+	require.Equal(t, db.OfferWithdrawn, o.State)
+	o, err = f.Attach(t.Context(), always.ID, 1)
+	require.NoError(t, err)
+	require.Equal(t, db.OfferQueued, o.State)
+}
+
+func TestAttachFollowsAnOffer(t *testing.T) {
+	f := newFixture(t)
+	a := job("a")
+	run, attempt := f.run(t, a)
+	f.offer(t, run, attempt, a)
+
+	o, err := f.Attach(t.Context(), a.ID, 1)
+	require.NoError(t, err)
+	require.Equal(t, db.OfferTask{State: db.OfferQueued}, o)
+
+	task := f.claim(t, a, f.runner(t))
+	require.True(t, task.Attached, "a claim takes over that the workflow watches")
+	o, err = f.Attach(t.Context(), a.ID, 1)
+	require.NoError(t, err)
+	require.Equal(t, []any{db.OfferClaimed, task.ID, db.TaskRunning}, []any{o.State, o.TaskID, o.Status})
+
+	o, err = f.Supervise(t.Context(), task.ID)
+	require.NoError(t, err)
+	require.Equal(t, db.TaskRunning, o.Status)
+	f.reload(t, task)
+	require.True(t, task.Supervised)
+}
+
+func TestEndTask(t *testing.T) {
+	for name, c := range map[string]struct {
+		claimed, capable, force bool
+		want                    db.OfferTask
+	}{
+		"queued":                   {want: db.OfferTask{State: db.OfferWithdrawn}},
+		"running":                  {claimed: true, want: db.OfferTask{State: db.OfferClaimed, Status: db.TaskCancelled, Reason: "why"}},
+		"running, capable":         {claimed: true, capable: true, want: db.OfferTask{State: db.OfferClaimed, Status: db.TaskCancelling}},
+		"running, capable, forced": {claimed: true, capable: true, force: true, want: db.OfferTask{State: db.OfferClaimed, Status: db.TaskCancelled, Reason: "why"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			a := job("a")
+			run, attempt := f.run(t, a)
+			f.offer(t, run, attempt, a)
+			var task *db.Task
+			if c.claimed {
+				var capabilities []string
+				if c.capable {
+					capabilities = []string{db.CapabilityCancelling}
+				}
+				task = f.claim(t, a, f.runner(t, capabilities...))
+				c.want.TaskID = task.ID
+			}
+			got, err := f.EndTask(t.Context(), a.ID, c.force, "why")
+			require.NoError(t, err)
+			got.Running = 0
+			require.Equal(t, c.want, got)
+			again, err := f.EndTask(t.Context(), a.ID, c.force, "other")
+			require.NoError(t, err)
+			require.Equal(t, got.Status, again.Status)
+			require.Equal(t, got.Reason, again.Reason, "the first end stays")
+			if got.Status == db.TaskCancelled {
+				f.reload(t, task)
+				require.Equal(t, ci.StatusSuccess, task.Steps[0].Status)
+				require.Equal(t, ci.StatusCancelled, task.Steps[1].Status, "open steps take the status of their task")
+			}
+		})
+	}
+}
+
+func TestCheckTaskLosesOnlyWhatSomebodyCouldHaveHeard(t *testing.T) {
+	for name, c := range map[string]struct {
+		gateway string // SQL
+		want    db.TaskStatus
+	}{
+		"no gateway ever":           {``, db.TaskRunning},
+		"gateway gone":              {`INSERT INTO gateway_uptime VALUES (true, now() - interval '1 h', now() - interval '1 min')`, db.TaskRunning},
+		"gateway just back":         {`INSERT INTO gateway_uptime VALUES (true, now() - interval '5 s', now())`, db.TaskRunning},
+		"gateway up the whole time": {`INSERT INTO gateway_uptime VALUES (true, now() - interval '1 h', now())`, db.TaskLost},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			a := job("a")
+			run, attempt := f.run(t, a)
+			f.offer(t, run, attempt, a)
+			task := f.claim(t, a, f.runner(t))
+			_, err := f.NewRaw(`UPDATE tasks SET heartbeat_at = now() - interval '2 min'`).Exec(t.Context())
+			require.NoError(t, err)
+			if c.gateway != "" {
+				_, err = f.NewRaw(c.gateway).Exec(t.Context())
+				require.NoError(t, err)
+			}
+			got, err := f.CheckTask(t.Context(), task.ID, time.Minute)
+			require.NoError(t, err)
+			require.Equal(t, c.want, got.Status)
+		})
+	}
+}
+
+func TestOfferAgainMakesANewOffer(t *testing.T) {
+	f := newFixture(t)
+	a := job("a")
+	run, attempt := f.run(t, a)
+	f.offer(t, run, attempt, a)
+	f.claim(t, a, f.runner(t))
+	require.NoError(t, f.OfferAgain(t.Context(), a.ID, 2))
+	require.NoError(t, f.OfferAgain(t.Context(), a.ID, 2))
+	o, err := f.Attach(t.Context(), a.ID, 2)
+	require.NoError(t, err)
+	require.Equal(t, db.OfferQueued, o.State)
+	f.reload(t, a)
+	require.Equal(t, ci.StatusWaiting, a.Status)
+}
