@@ -6,6 +6,7 @@ type node struct {
 	kind  kind
 	at    Position
 	text  string // scalars: the value as text
+	num   float64
 	style style
 	keys  []*node // mappings: keys[i] belongs to items[i]
 	items []*node

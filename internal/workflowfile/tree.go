@@ -157,7 +157,7 @@ func (b *builder) fillScalar(n *node, y *yaml.Node) *Problem {
 		return b.normalise(n, y, new(bool))
 	case "!!int", "!!float":
 		n.kind = numberNode
-		return b.normalise(n, y, new(float64))
+		return b.normalise(n, y, &n.num)
 	default: // dates and the like are text to us
 		n.kind = stringNode
 	}

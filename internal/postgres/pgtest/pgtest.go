@@ -90,6 +90,8 @@ type Server struct {
 	Port                 int
 	// URL returns that of a database, which need not exist.
 	URL func(database string) string
+	// Drop removes a database, connected clients or not.
+	Drop func(database string) error
 }
 
 // Shared returns the server that New takes databases from.

@@ -146,7 +146,10 @@ func (s *server) url(database string) string {
 }
 
 func (s *server) address() Server {
-	return Server{Host: s.admin.Host, Port: int(s.admin.Port), User: s.admin.User, Password: s.admin.Password, URL: s.url}
+	return Server{
+		Host: s.admin.Host, Port: int(s.admin.Port), User: s.admin.User, Password: s.admin.Password,
+		URL: s.url, Drop: s.drop,
+	}
 }
 
 func (s *server) stop() error {

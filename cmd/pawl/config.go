@@ -1,0 +1,65 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/pawl-ci/pawl/workflows"
+)
+
+// backendConfig is how a process reaches what all of them share.
+type backendConfig struct {
+	DatabaseURL       string        `name:"database-url" env:"PAWL_DATABASE_URL" required:"" help:"URL of the Postgres database, postgres://user:password@host:port/name."`
+	DatabaseConns     int32         `name:"database-conns" env:"PAWL_DATABASE_CONNS" default:"16" help:"Most connections to the database, in each of the two pools of a process."`
+	TemporalAddress   string        `name:"temporal-address" env:"PAWL_TEMPORAL_ADDRESS" default:"127.0.0.1:7233" help:"Address of the Temporal frontend, host:port."`
+	TemporalNamespace string        `name:"temporal-namespace" env:"PAWL_TEMPORAL_NAMESPACE" default:"pawl" help:"Temporal namespace of this installation."`
+	LostAfter         time.Duration `name:"lost-after" env:"PAWL_LOST_AFTER" default:"60s" help:"How long a runner may be silent before its task is given up and the job is offered again."`
+}
+
+// secretConfig holds the key under which tokens are hashed. All server processes of an installation share it.
+type secretConfig struct {
+	SecretKey     string `name:"secret-key" env:"PAWL_SECRET_KEY" help:"Secret key of the installation, at least 16 characters; give it by environment or file, not on the command line."`
+	SecretKeyFile string `name:"secret-key-file" env:"PAWL_SECRET_KEY_FILE" help:"File that holds the secret key."`
+}
+
+func (c secretConfig) key() ([]byte, error) {
+	if c.SecretKeyFile != "" {
+		raw, err := os.ReadFile(c.SecretKeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("secret key: %w", err)
+		}
+		return []byte(strings.TrimSpace(string(raw))), nil
+	}
+	if c.SecretKey == "" {
+		return nil, errors.New("a secret key is needed: --secret-key-file or PAWL_SECRET_KEY")
+	}
+	return []byte(c.SecretKey), nil
+}
+
+// serverConfig configures the API server and the runner gateway.
+type serverConfig struct {
+	HTTPAddr          string        `name:"http-addr" env:"PAWL_HTTP_ADDR" default:":3000" help:"Address to listen on for REST, git, runners, metrics and health."`
+	RootURL           string        `name:"root-url" env:"PAWL_ROOT_URL" help:"Address that clients use, without a slash at the end. Unset: the address of each request."`
+	DataDir           string        `name:"data-dir" env:"PAWL_DATA_DIR" default:"data" type:"path" help:"Directory of the git repositories. Several servers share one."`
+	TemporalUIURL     string        `name:"temporal-ui-url" env:"PAWL_TEMPORAL_UI_URL" help:"Address of the Temporal UI, for links to the history of a run."`
+	DefaultActionsURL string        `name:"default-actions-url" env:"PAWL_DEFAULT_ACTIONS_URL" help:"Host of actions that are named owner/repo@ref. Unset: this server."`
+	ConfirmAfter      time.Duration `name:"confirm-after" env:"PAWL_CONFIRM_AFTER" default:"30s" help:"How long a runner that took a task may take to report first, before the job is offered again."`
+	DrainTimeout      time.Duration `name:"drain-timeout" env:"PAWL_DRAIN_TIMEOUT" default:"15s" help:"How long requests may take to finish when the server is told to stop."`
+}
+
+// workerConfig configures the worker. Its limits reach jobs that start after a change.
+type workerConfig struct {
+	QueueTimeout time.Duration `name:"queue-timeout" env:"PAWL_QUEUE_TIMEOUT" default:"24h" help:"How long a job waits for a runner before it is cancelled."`
+	CancelGrace  time.Duration `name:"cancel-grace" env:"PAWL_CANCEL_GRACE" default:"5m" help:"How long a runner that can may run post steps after a cancel before the job is ended by force."`
+	MaxTries     int           `name:"max-tries" env:"PAWL_MAX_TRIES" default:"4" help:"How often a job is handed out when runners are lost: 1 is never again."`
+	StickyCache  int           `name:"sticky-cache" env:"PAWL_STICKY_CACHE" default:"4000" help:"Open workflows kept in memory."`
+}
+
+func (c workerConfig) settings(lostAfter time.Duration) workflows.Settings {
+	return workflows.Settings{Job: workflows.JobSettings{
+		QueueTimeout: c.QueueTimeout, LostAfter: lostAfter, CancelGrace: c.CancelGrace, MaxTries: c.MaxTries,
+	}}
+}

@@ -1,0 +1,78 @@
+// Command pawl is the CI orchestrator: the servers, the worker, and the tools to run them. It wires the packages
+// together and decides nothing.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/pawl-ci/pawl/observability"
+)
+
+// version is set by the build.
+var version = "dev"
+
+// commands is the command tree. Every flag has an environment variable and a line in the file of --config; a flag
+// wins over the environment, the environment over the file.
+type commands struct {
+	Config    kong.ConfigFlag `help:"File with settings as JSON, by their flag names."`
+	LogLevel  string          `name:"log-level" env:"PAWL_LOG_LEVEL" enum:"debug,info,warn,error" default:"info" help:"Least level to log: ${enum}."`
+	LogFormat string          `name:"log-format" env:"PAWL_LOG_FORMAT" enum:"text,json" default:"text" help:"Format of logs: ${enum}."`
+
+	Dev     devCommand     `cmd:"" help:"Run everything on this machine: Postgres, Temporal, server, worker and a runner."`
+	Demo    demoCommand    `cmd:"" help:"Run everything for a moment, push a sample repository and follow its run."`
+	Server  serverCommand  `cmd:"" help:"Run the API server and the runner gateway."`
+	Worker  workerCommand  `cmd:"" help:"Run the worker that decides what runs."`
+	Migrate migrateCommand `cmd:"" help:"Bring the database up to date."`
+	Admin   adminCommand   `cmd:"" help:"Manage accounts on the database itself."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+func main() {
+	var c commands
+	parser := kong.Must(&c, kong.Name("pawl"), kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Description("A self-hosted CI orchestrator for Gitea and GitHub Actions workflow files."),
+		kong.Configuration(strictJSON))
+	k, err := parser.Parse(os.Args[1:])
+	parser.FatalIfErrorf(err)
+
+	ctx, stop := signalContext()
+	defer stop()
+	logger, err := observability.NewLogger(os.Stderr, observability.LogOptions{Level: c.LogLevel, Format: c.LogFormat})
+	parser.FatalIfErrorf(err)
+	slog.SetDefault(logger)
+	k.BindTo(ctx, (*context.Context)(nil))
+	if err := k.Run(logger); err != nil && !errors.Is(err, context.Canceled) {
+		fmt.Fprintln(os.Stderr, "pawl:", err)
+		os.Exit(1)
+	}
+}
+
+// signalContext ends at the first SIGINT or SIGTERM, so that the process drains. The second one ends the process.
+func signalContext() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		cancel()
+		<-signals
+		os.Exit(130)
+	}()
+	return ctx, cancel
+}
+
+type versionCommand struct{}
+
+// Run prints the version.
+func (versionCommand) Run() error {
+	fmt.Println("pawl", version)
+	return nil
+}
