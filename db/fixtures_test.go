@@ -38,15 +38,19 @@ func (f *fixture) insert(t *testing.T, model any) {
 // run stores a run with the jobs given by key; a job "b<a" needs a.
 func (f *fixture) run(t *testing.T, jobs ...*db.Job) (*db.Run, *db.Attempt) {
 	t.Helper()
-	run := &db.Run{
-		RepoID: f.repo.ID, OwnerID: f.owner.ID, ActorID: f.owner.ID, WorkflowFile: "ci.yml", WorkflowPath: ".gitea/workflows/ci.yml",
-		WorkflowName: "ci", Title: "a commit", Event: "push", EventPayload: json.RawMessage(`{}`), Inputs: json.RawMessage(`{}`),
-		Ref: "refs/heads/main", SHA: "0123456789012345678901234567890123456789", Status: ci.StatusWaiting, Problems: []db.Problem{},
-	}
+	run := newRun(f)
 	require.NoError(t, f.PrepareRun(t.Context(), run))
 	attempt, err := f.CreateRun(t.Context(), db.NewRun{Run: run, Jobs: jobs})
 	require.NoError(t, err)
 	return run, attempt
+}
+
+func newRun(f *fixture) *db.Run {
+	return &db.Run{
+		RepoID: f.repo.ID, OwnerID: f.owner.ID, ActorID: f.owner.ID, WorkflowFile: "ci.yml", WorkflowPath: ".gitea/workflows/ci.yml",
+		WorkflowName: "ci", Title: "a commit", Event: "push", EventPayload: json.RawMessage(`{}`), Inputs: json.RawMessage(`{}`),
+		Ref: "refs/heads/main", SHA: "0123456789012345678901234567890123456789", Status: ci.StatusWaiting, Problems: []db.Problem{},
+	}
 }
 
 func job(key string, needs ...string) *db.Job {

@@ -36,8 +36,8 @@ func (r *Runner) Can(capability string) bool { return slices.Contains(r.Capabili
 // ScopeExists tells whether the owner or repository of a scope is still there; the instance always is.
 func (d *DB) ScopeExists(ctx context.Context, s Scope) (bool, error) {
 	var exists bool
-	err := d.Pool.QueryRow(ctx, `SELECT ($1 = 0 OR EXISTS (SELECT 1 FROM owners WHERE id = $1))
-		AND ($2 = 0 OR EXISTS (SELECT 1 FROM repositories WHERE id = $2))`, prepared, s.OwnerID, s.RepoID).Scan(&exists)
+	err := d.Pool.QueryRow(ctx, `SELECT ($1::bigint = 0 OR EXISTS (SELECT 1 FROM owners WHERE id = $1))
+		AND ($2::bigint = 0 OR EXISTS (SELECT 1 FROM repositories WHERE id = $2))`, prepared, s.OwnerID, s.RepoID).Scan(&exists)
 	if err != nil {
 		return false, fmt.Errorf("scope of runner: %w", err)
 	}

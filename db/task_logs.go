@@ -101,7 +101,7 @@ func (d *DB) LogChunks(ctx context.Context, task, from, to int64) iter.Seq2[LogC
 func (d *DB) logPage(ctx context.Context, task, from, to int64) ([]LogChunk, error) {
 	rows, err := d.Pool.Query(ctx, `SELECT first_row, row_count, data FROM log_chunks
 		WHERE task_id = $1 AND first_row >= coalesce((SELECT max(first_row) FROM log_chunks WHERE task_id = $1 AND first_row <= $2), 0)
-		AND first_row + row_count > $2 AND ($3 < 0 OR first_row < $3) ORDER BY first_row LIMIT $4`, prepared, task, from, to, logPage)
+		AND first_row + row_count > $2 AND ($3::bigint < 0 OR first_row < $3) ORDER BY first_row LIMIT $4`, prepared, task, from, to, logPage)
 	if err != nil {
 		return nil, fmt.Errorf("read log of task %d: %w", task, err)
 	}

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -188,23 +191,64 @@ func TestOnPushErrorDoesNotFailThePush(t *testing.T) {
 func TestOnPushSurvivesTheClient(t *testing.T) {
 	s := newRepository(t)
 	entered, gone, result := make(chan struct{}), make(chan struct{}), make(chan error, 1)
-	srv := newServer(t, s, HandlerOptions{OnPush: func(ctx context.Context, _ Push) error {
+	h := NewHandler(s, HandlerOptions{OnPush: func(ctx context.Context, _ Push) error {
 		close(entered)
 		<-gone
 		_, err := s.Refs(ctx, testID)
-		result <- err
+		result <- errors.Join(err, ctx.Err())
 		return nil
 	}})
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			context.AfterFunc(r.Context(), func() { close(gone) }) // The server has noticed.
+		}
+		serveTest(h, w, r)
+	}))
+	t.Cleanup(srv.Close)
 	c := newClient(t)
 	c.commit("one", nil)
 	ctx, kill := context.WithCancel(t.Context())
-	cmd := c.command(ctx, "push", "-q", srv.as("ada", testID), "main")
+	cmd := c.command(ctx, "push", "-q", strings.Replace(srv.URL, "http://", "http://ada:x@", 1)+"/1042", "main")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	require.NoError(t, cmd.Start())
 	<-entered
 	kill()
 	require.Error(t, cmd.Wait())
-	close(gone)
 	require.NoError(t, <-result)
+}
+
+// While one push of a repository is being processed, the next one waits; other repositories do not.
+func TestOnPushIsOneAtATimePerRepository(t *testing.T) {
+	s := newRepository(t)
+	require.NoError(t, s.Create(t.Context(), testID+1, "main"))
+	entered, proceed := make(chan int64, 10), make(chan struct{})
+	srv := newServer(t, s, HandlerOptions{OnPush: func(_ context.Context, p Push) error {
+		entered <- p.RepoID
+		if p.RepoID == testID {
+			<-proceed
+		}
+		return nil
+	}})
+	done := make(chan error, 2)
+	for _, branch := range []string{"a", "b"} {
+		c := newClient(t)
+		c.commit(branch, nil)
+		go func() {
+			_, err := c.try("push", "-q", srv.as("ada", testID), "main:"+branch)
+			done <- err
+		}()
+	}
+	require.Equal(t, testID, <-entered)
+	other := newClient(t)
+	for range 5 {
+		other.commit("x", nil)
+		other.git("push", "-q", srv.as("ada", testID+1), "main")
+		require.Equal(t, testID+1, <-entered)
+	}
+	close(proceed)
+	require.NoError(t, errors.Join(<-done, <-done))
+	require.Equal(t, testID, <-entered)
 }
 
 // Pushes to one repository are announced one at a time, and in the order in which a branch moved.

@@ -1,6 +1,9 @@
 package workflowfile
 
 import (
+	"maps"
+	"math"
+	"slices"
 	"strings"
 
 	"github.com/pawl-ci/pawl/internal/expr"
@@ -14,6 +17,9 @@ type planner struct {
 	plan *Plan
 	head string
 	size int // bytes of all payloads so far
+
+	sharedOf *Job // whose text is in shared
+	shared   string
 }
 
 // contexts adds contexts to the ones that every key may use.
@@ -142,6 +148,19 @@ func escapeTemplate(text string) string {
 	return strings.ReplaceAll(text, "${{", "${{ '${{' }}")
 }
 
+// numberFrom writes a number so that YAML reads the same one.
+func numberFrom(f float64) *node {
+	switch {
+	case math.IsNaN(f):
+		return &node{kind: numberNode, text: ".nan"}
+	case math.IsInf(f, 1):
+		return &node{kind: numberNode, text: ".inf"}
+	case math.IsInf(f, -1):
+		return &node{kind: numberNode, text: "-.inf"}
+	}
+	return &node{kind: numberNode, text: expr.FormatNumber(f)}
+}
+
 // fromValue makes the node of a value that was evaluated here.
 func fromValue(v any) *node {
 	switch v := v.(type) {
@@ -165,7 +184,11 @@ func fromValue(v any) *node {
 		}
 		return m
 	case map[string]any:
-		return fromPlainMap(v)
+		m := newMap()
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			m.set(escapeTemplate(key), fromValue(v[key]))
+		}
+		return m
 	}
 	return newString(escapeTemplate(expr.ToString(v)))
 }

@@ -26,5 +26,8 @@ const (
 	// MaxStepsPerJob is the number of steps of one job.
 	MaxStepsPerJob = 1000
 	// maxRawCells is how many combinations of a matrix are looked at while excluding.
-	maxRawCells = 65_536
+	maxRawCells = 4_096
+	// maxMatrixKeys and maxMatrixEntries bound the keys of a matrix and its include and exclude lists.
+	maxMatrixKeys    = 100
+	maxMatrixEntries = 512
 )

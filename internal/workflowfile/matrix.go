@@ -30,6 +30,9 @@ func matrixFault(key, format string, args ...any) *matrixError {
 
 // newMatrix sorts the entries of an evaluated matrix. A single value counts as a list of one (S27).
 func newMatrix(object *expr.Object) (*matrix, *matrixError) {
+	if object.Len() > maxMatrixKeys {
+		return nil, matrixFault("", "the matrix has %d keys; the limit is %d", object.Len(), maxMatrixKeys)
+	}
 	m := &matrix{}
 	for i := range object.Len() {
 		key, value := object.At(i)
@@ -67,6 +70,9 @@ func entries(key string, value any) ([]*expr.Object, *matrixError) {
 	if !ok && value != nil {
 		return nil, matrixFault(key, "`matrix.%s` must be a list of mappings", key)
 	}
+	if len(list) > maxMatrixEntries {
+		return nil, matrixFault(key, "`matrix.%s` has %d entries; the limit is %d", key, len(list), maxMatrixEntries)
+	}
 	out := make([]*expr.Object, len(list))
 	for i, item := range list {
 		if out[i], ok = item.(*expr.Object); !ok {
@@ -99,38 +105,39 @@ func (m *matrix) axis(key string) *axis {
 // cells expands the matrix: the product of the lists in declaration order, without what is excluded, with
 // what is included. A matrix that gives nothing gives no cells.
 func (m *matrix) cells() ([]*expr.Object, *matrixError) {
-	raw := 1
-	for _, a := range m.axes {
-		raw *= len(a.values)
-		if raw > maxRawCells || raw > ci.MaxCellsPerMatrix && len(m.exclude) == 0 {
-			return nil, tooManyCells(raw)
-		}
+	raw := m.rawCells()
+	if raw > maxRawCells || raw > ci.MaxCellsPerMatrix && len(m.exclude) == 0 {
+		return nil, tooManyCells(raw)
 	}
-	var cells []*expr.Object
-	if len(m.axes) > 0 {
-		cells = m.product(raw)
-	}
-	cells = m.included(cells)
+	cells := m.included(m.product(raw))
 	if len(cells) > ci.MaxCellsPerMatrix {
 		return nil, tooManyCells(len(cells))
 	}
 	return cells, nil
 }
 
-func tooManyCells(n int) *matrixError {
-	return matrixFault("", "the matrix has %d cells or more; the limit is %d", n, ci.MaxCellsPerMatrix)
+// rawCells returns the number of combinations before anything is excluded; it stops counting at a billion.
+func (m *matrix) rawCells() int {
+	if len(m.axes) == 0 {
+		return 0
+	}
+	raw := 1
+	for _, a := range m.axes {
+		raw = min(raw*len(a.values), 1_000_000_000)
+	}
+	return raw
 }
 
-// product returns the combinations that are not excluded; the last axis changes fastest. It stops when
-// there are too many.
+func tooManyCells(n int) *matrixError {
+	return matrixFault("", "the matrix has %d cells; the limit is %d", n, ci.MaxCellsPerMatrix)
+}
+
+// product returns the combinations that are not excluded; the last axis changes fastest.
 func (m *matrix) product(raw int) []*expr.Object {
 	var cells []*expr.Object
 	for i := range raw {
 		if cell := m.combination(i); !m.excluded(cell) {
 			cells = append(cells, cell)
-		}
-		if len(cells) > ci.MaxCellsPerMatrix {
-			break
 		}
 	}
 	return cells
@@ -175,6 +182,14 @@ func (m *matrix) agrees(entry, cell *expr.Object) bool {
 }
 
 func sameValue(a, b any) bool {
+	switch a := a.(type) {
+	case string:
+		text, ok := b.(string)
+		return ok && a == text
+	case float64:
+		number, ok := b.(float64)
+		return ok && a == number
+	}
 	return reflect.DeepEqual(expr.Native(a), expr.Native(b))
 }
 
@@ -206,29 +221,36 @@ func merge(into, from *expr.Object) {
 }
 
 // cellName is what distinguishes a cell in the name of its job: `(v1, v2)`. Of objects and lists the values
-// inside are named.
+// inside are named. What would be cut off the name anyway is not put together.
 func cellName(cell *expr.Object) string {
-	var words []string
+	var name strings.Builder
+	name.WriteByte('(')
 	for i := range cell.Len() {
 		_, v := cell.At(i)
-		words = appendLeaves(words, v)
+		writeLeaves(&name, v)
 	}
-	return "(" + strings.Join(words, ", ") + ")"
+	name.WriteByte(')')
+	return name.String()
 }
 
-func appendLeaves(words []string, v any) []string {
+func writeLeaves(name *strings.Builder, v any) {
+	if name.Len() > 4*ci.MaxNameRunes {
+		return
+	}
 	switch v := v.(type) {
 	case []any:
 		for _, inner := range v {
-			words = appendLeaves(words, inner)
+			writeLeaves(name, inner)
 		}
 	case *expr.Object:
 		for i := range v.Len() {
 			_, inner := v.At(i)
-			words = appendLeaves(words, inner)
+			writeLeaves(name, inner)
 		}
 	default:
-		words = append(words, expr.ToString(v))
+		if name.Len() > 1 {
+			name.WriteString(", ")
+		}
+		name.WriteString(cutRunes(expr.ToString(v), ci.MaxNameRunes))
 	}
-	return words
 }

@@ -1,0 +1,184 @@
+package db_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pawl-ci/pawl/db"
+	"github.com/pawl-ci/pawl/internal/ci"
+)
+
+const (
+	sha1 = "1111111111111111111111111111111111111111"
+	sha2 = "2222222222222222222222222222222222222222"
+)
+
+func TestAPushMakesItsRunsOnce(t *testing.T) {
+	f := newFixture(t)
+	push := func(sha string) (int, bool) {
+		run := *newRun(f)
+		require.NoError(t, f.PrepareRun(t.Context(), &run))
+		attempts, fresh, err := f.CreatePush(t.Context(), db.GitRef{RepoID: f.repo.ID, Name: "refs/heads/main", SHA: sha},
+			[]db.NewRun{{Run: &run, Jobs: []*db.Job{job("a")}}})
+		require.NoError(t, err)
+		return len(attempts), fresh
+	}
+	n, fresh := push(sha1)
+	require.Equal(t, []any{1, true}, []any{n, fresh})
+	n, fresh = push(sha1)
+	require.Equal(t, []any{0, false}, []any{n, fresh})
+	n, fresh = push(sha2)
+	require.Equal(t, []any{1, true}, []any{n, fresh})
+	f.reload(t, f.repo)
+	require.False(t, f.repo.IsEmpty)
+	refs, err := f.KnownRefs(t.Context(), f.repo.ID)
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"refs/heads/main": sha2}, refs)
+}
+
+func TestTheSamePushAtOnceIsHandledOnce(t *testing.T) {
+	f := newFixture(t)
+	var group errgroup.Group
+	results := make([]bool, 8)
+	for i := range results {
+		run := newRun(f)
+		require.NoError(t, f.PrepareRun(t.Context(), run))
+		group.Go(func() (err error) {
+			_, results[i], err = f.CreatePush(t.Context(), db.GitRef{RepoID: f.repo.ID, Name: "refs/heads/main", SHA: sha1},
+				[]db.NewRun{{Run: run}})
+			return err
+		})
+	}
+	require.NoError(t, group.Wait())
+	fresh := 0
+	for _, r := range results {
+		if r {
+			fresh++
+		}
+	}
+	require.Equal(t, 1, fresh)
+	n, err := f.NewSelect().Model((*db.Run)(nil)).Count(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+}
+
+func TestPendingPushes(t *testing.T) {
+	f := newFixture(t)
+	id, err := f.BeginPush(t.Context(), f.repo.ID)
+	require.NoError(t, err)
+	repos, err := f.PendingPushes(t.Context(), 0, 10)
+	require.NoError(t, err)
+	require.Len(t, repos, 1)
+	require.Equal(t, "ann/app", repos[0].FullName())
+	repos, err = f.PendingPushes(t.Context(), time.Hour, 10)
+	require.NoError(t, err)
+	require.Empty(t, repos, "a young push is still under way")
+	require.NoError(t, f.EndPush(t.Context(), id))
+	repos, err = f.PendingPushes(t.Context(), 0, 10)
+	require.NoError(t, err)
+	require.Empty(t, repos)
+}
+
+func TestCancelStopsEverythingWithoutAnIf(t *testing.T) {
+	f := newFixture(t)
+	queued, running, always := job("queued"), job("running"), job("always")
+	always.IfExpr = "always()"
+	run, attempt := f.run(t, queued, running, always)
+	f.offer(t, run, attempt, queued, running, always)
+	task := f.claim(t, running, f.runner(t))
+	spared := f.claim(t, always, f.runner(t))
+
+	require.NoError(t, f.RequestCancel(t.Context(), run.ID, 1, f.owner.ID))
+	require.NoError(t, f.RequestCancel(t.Context(), run.ID, 1, f.owner.ID), "a second cancel changes nothing")
+	f.reload(t, task)
+	f.reload(t, spared)
+	require.Equal(t, []db.TaskStatus{db.TaskCancelled, db.TaskRunning}, []db.TaskStatus{task.Status, spared.Status})
+	o, err := f.Attach(t.Context(), queued.ID, 1)
+	require.NoError(t, err)
+	require.Equal(t, db.OfferWithdrawn, o.State)
+
+	require.NoError(t, f.RecordStep(t.Context(), db.RunStep{RunID: run.ID, AttemptID: attempt.ID, Status: ci.StatusCancelled}))
+	require.ErrorIs(t, f.RequestCancel(t.Context(), run.ID, 1, f.owner.ID), db.ErrFinished)
+}
+
+func TestRerunsOfTheSameAttemptConflict(t *testing.T) {
+	f := newFixture(t)
+	run, attempt := f.run(t, job("a"))
+	next := func() *db.Attempt {
+		return &db.Attempt{RunID: run.ID, Number: 2, TriggerUserID: f.owner.ID, Status: ci.StatusWaiting}
+	}
+	require.ErrorIs(t, f.CreateAttempt(t.Context(), run, next(), []*db.Job{job("a")}), db.ErrConflict, "the run is not done")
+
+	require.NoError(t, f.RecordStep(t.Context(), db.RunStep{RunID: run.ID, AttemptID: attempt.ID, Status: ci.StatusFailure}))
+	first, second := *run, *run
+	require.NoError(t, f.CreateAttempt(t.Context(), &first, next(), []*db.Job{job("a")}))
+	require.ErrorIs(t, f.CreateAttempt(t.Context(), &second, next(), []*db.Job{job("a")}), db.ErrConflict)
+	require.Equal(t, 2, first.Attempt)
+	require.Equal(t, ci.StatusWaiting, first.Status)
+	require.True(t, first.StoppedAt.IsZero())
+}
+
+func TestAbandonedAttemptEndsWithAllItsJobs(t *testing.T) {
+	f := newFixture(t)
+	a, b := job("a"), job("b", "a")
+	run, attempt := f.run(t, a, b)
+	f.offer(t, run, attempt, a)
+	task := f.claim(t, a, f.runner(t, db.CapabilityCancelling))
+	require.NoError(t, f.AbandonAttempt(t.Context(), run.ID, attempt.ID, ci.StatusCancelled, "gone"))
+	f.reload(t, run)
+	f.reload(t, a)
+	f.reload(t, b)
+	f.reload(t, task)
+	require.Equal(t, ci.StatusCancelled, run.Status)
+	require.Equal(t, []ci.Status{ci.StatusCancelled, ci.StatusCancelled}, []ci.Status{a.Status, b.Status})
+	require.Equal(t, db.TaskCancelled, task.Status)
+}
+
+func TestWhatTheReconcilerFinds(t *testing.T) {
+	f := newFixture(t)
+	run, attempt := f.run(t, job("a"))
+	unstarted, err := f.UnstartedAttempts(t.Context(), 0, 10)
+	require.NoError(t, err)
+	require.Equal(t, []db.OpenAttempt{{
+		RunID: run.ID, AttemptID: attempt.ID, Attempt: 1, Repository: "ann/app", Workflow: "ci.yml", Event: "push",
+		Ref: "refs/heads/main", Actor: "ann", RunNumber: 1,
+	}}, unstarted)
+
+	_, err = f.LoadPlan(t.Context(), attempt.ID)
+	require.NoError(t, err)
+	unstarted, err = f.UnstartedAttempts(t.Context(), 0, 10)
+	require.NoError(t, err)
+	require.Empty(t, unstarted)
+
+	require.NoError(t, f.RequestCancel(t.Context(), run.ID, 1, f.owner.ID))
+	unheard, err := f.UnheardCancels(t.Context(), 0, 10)
+	require.NoError(t, err)
+	require.Len(t, unheard, 1)
+	require.NoError(t, f.RecordStep(t.Context(), db.RunStep{RunID: run.ID, AttemptID: attempt.ID, CancelSeen: true}))
+	unheard, err = f.UnheardCancels(t.Context(), 0, 10)
+	require.NoError(t, err)
+	require.Empty(t, unheard)
+}
+
+func TestRunNumbersAreTakenOnceEach(t *testing.T) {
+	f := newFixture(t)
+	numbers := make([]int64, 20)
+	var group errgroup.Group
+	for i := range numbers {
+		group.Go(func() error {
+			run := newRun(f)
+			err := f.PrepareRun(t.Context(), run)
+			numbers[i] = run.RunNumber
+			return err
+		})
+	}
+	require.NoError(t, group.Wait())
+	want := make([]int64, len(numbers))
+	for i := range want {
+		want[i] = int64(i + 1)
+	}
+	require.ElementsMatch(t, want, numbers)
+}
