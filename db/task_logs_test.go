@@ -58,7 +58,7 @@ func TestLogChunks(t *testing.T) {
 	}
 	length := appendRows(t, d, task, sizes...)
 	tests := []struct{ from, to, first, end int64 }{
-		{0, -1, 0, length}, {0, length, 0, length}, {5, -1, 4, length}, {4, 5, 4, 6}, {7, 13, 7, 13}, {0, 1, 0, 1},
+		{0, -1, 0, length}, {0, length, 0, length}, {5, -1, 3, length}, {4, 5, 3, 6}, {7, 13, 7, 13}, {0, 1, 0, 1},
 		{length, -1, length, length}, {length + 5, -1, length + 5, length + 5}, {3, 3, 3, 3},
 	}
 	for _, tt := range tests {

@@ -34,7 +34,7 @@ var reservedLogins = []string{
 }
 
 // reservedEndings belong to addresses made of a name: the git repository, its wiki, keys and feeds.
-var reservedEndings = []string{".git", ".wiki", ".keys", ".gpg", ".rss", ".atom", ".lock"}
+var reservedEndings = []string{".git", ".wiki", ".keys", ".gpg", ".rss", ".atom"}
 
 var reservedRepoNames = []string{".", "..", "-"}
 

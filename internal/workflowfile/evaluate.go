@@ -117,6 +117,11 @@ func (p *planner) evalMap(n *node, contexts expr.Contexts) (any, bool) {
 	return object, true
 }
 
+// hasExpression reports whether there is an expression anywhere inside of n.
+func hasExpression(n *node) bool {
+	return isExpression(n) || slices.ContainsFunc(n.items, hasExpression)
+}
+
 // uses reports whether an expression anywhere inside of n uses a context.
 func uses(n *node, context string) bool {
 	if n == nil {

@@ -37,8 +37,9 @@ func (c *cellPlan) name(cell *expr.Object) string {
 	return cutRunes(strings.TrimSpace(name), ci.MaxNameRunes)
 }
 
-// runsOn evaluates the labels. A group counts as one more label (runner-protocol.md §4). No `runs-on` at
-// all is an empty list, which every runner matches (§3).
+// runsOn evaluates the labels. A group counts as one more label (runner-protocol.md §4). No `runs-on`, or an
+// empty one, is an empty list, which every runner matches (§3); but when an expression gave nothing, any
+// runner is surely not what was meant.
 func (c *cellPlan) runsOn() []string {
 	n := c.job.runsOn
 	if n == nil {
@@ -49,7 +50,7 @@ func (c *cellPlan) runsOn() []string {
 		labels = append(c.labels(n.get("labels")), c.labels(n.get("group"))...)
 	}
 	switch {
-	case c.failed:
+	case c.failed, len(labels) == 0 && !hasExpression(n):
 	case len(labels) == 0 && uses(n, "needs"):
 		c.fail(n.at, "`runs-on` from needs outputs is not supported yet")
 	case len(labels) == 0:

@@ -1,0 +1,164 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/uptrace/bun"
+)
+
+// Accounts that have no row.
+const (
+	// GhostID stands for an account that was deleted.
+	GhostID int64 = -1
+	// ActionsBotID is who acts with the token of a task (execution-semantics.md §11).
+	ActionsBotID int64 = -2
+)
+
+// ActionsBot is the account that the token of a task acts as.
+func ActionsBot() *Owner {
+	return &Owner{
+		ID: ActionsBotID, Kind: KindUser, Login: "gitea-actions", LowerLogin: "gitea-actions", FullName: "Gitea Actions",
+		Visibility: "public", IsActive: true,
+	}
+}
+
+// Ghost is the account shown in place of one that is gone.
+func Ghost() *Owner {
+	return &Owner{ID: GhostID, Kind: KindUser, Login: "Ghost", LowerLogin: "ghost", Visibility: "public"}
+}
+
+// CreateOwner stores a user or organization and fills in its id and times. ErrConflict: the name is taken, by a user
+// or an organization, in whatever case.
+func (d *DB) CreateOwner(ctx context.Context, o *Owner) error {
+	if err := insertOwner(ctx, d, o); err != nil {
+		return fmt.Errorf("create account: %w", err)
+	}
+	return nil
+}
+
+func insertOwner(ctx context.Context, q bun.IDB, o *Owner) error {
+	o.LowerLogin = strings.ToLower(o.Login)
+	_, err := q.NewInsert().Model(o).Returning("id, created_at").Exec(ctx)
+	if isUniqueViolation(err) {
+		return ErrConflict
+	}
+	return err
+}
+
+// CreateOrganization stores an organization with its first owner. ErrConflict as of CreateOwner.
+func (d *DB) CreateOrganization(ctx context.Context, org *Owner, owner int64) error {
+	err := d.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+		if err := insertOwner(ctx, tx, org); err != nil {
+			return err
+		}
+		_, err := tx.NewInsert().Model(&OrgMember{OrgID: org.ID, UserID: owner, Role: RoleOwner}).Returning("NULL").Exec(ctx)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("create organization: %w", err)
+	}
+	return nil
+}
+
+// OwnerByLogin returns the user or organization of a name, in whatever case. ErrNotFound if there is none.
+func (d *DB) OwnerByLogin(ctx context.Context, login string) (*Owner, error) {
+	if bot := ActionsBot(); strings.EqualFold(login, bot.Login) {
+		return bot, nil
+	}
+	return d.owner(ctx, "owner.lower_login = ?", strings.ToLower(login))
+}
+
+// OwnerByEmail returns the user of an address, in whatever case, if no other user has it. ErrNotFound otherwise.
+func (d *DB) OwnerByEmail(ctx context.Context, email string) (*Owner, error) {
+	var owners []*Owner
+	err := d.NewSelect().Model(&owners).Where("lower(email) = lower(?)", email).Where("kind = ?", KindUser).Limit(2).Scan(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("account by email: %w", err)
+	}
+	if len(owners) != 1 {
+		return nil, fmt.Errorf("account by email: %w", ErrNotFound)
+	}
+	return owners[0], nil
+}
+
+// OwnerByID returns a user or organization, the bot among them. ErrNotFound if there is none.
+func (d *DB) OwnerByID(ctx context.Context, id int64) (*Owner, error) {
+	if id == ActionsBotID {
+		return ActionsBot(), nil
+	}
+	return d.owner(ctx, "owner.id = ?", id)
+}
+
+func (d *DB) owner(ctx context.Context, where string, arg any) (*Owner, error) {
+	o := &Owner{}
+	err := d.NewSelect().Model(o).Where(where, arg).Scan(ctx)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("account %v: %w", arg, err)
+	}
+	return o, nil
+}
+
+// OwnersByID returns users and organizations by id. Each id that was asked for is there: accounts that are gone are
+// Ghost.
+func (d *DB) OwnersByID(ctx context.Context, ids []int64) (map[int64]*Owner, error) {
+	out := make(map[int64]*Owner, len(ids))
+	if len(ids) == 0 {
+		return out, nil
+	}
+	var owners []*Owner
+	if err := d.NewSelect().Model(&owners).Where("owner.id = ANY(?)", int64Array(ids)).Scan(ctx); err != nil {
+		return nil, fmt.Errorf("accounts: %w", err)
+	}
+	for _, id := range ids {
+		out[id] = Ghost()
+	}
+	for _, o := range owners {
+		out[o.ID] = o
+	}
+	if _, asked := out[ActionsBotID]; asked {
+		out[ActionsBotID] = ActionsBot()
+	}
+	return out, nil
+}
+
+// SetPasswordHash replaces what is stored of a user's password. ErrNotFound if there is no such user.
+func (d *DB) SetPasswordHash(ctx context.Context, user int64, hash string) error {
+	return d.changeUser(ctx, user, "password_hash = ?", hash)
+}
+
+// SetAdmin makes a user a site admin, or no longer one. ErrNotFound if there is no such user.
+func (d *DB) SetAdmin(ctx context.Context, user int64, admin bool) error {
+	return d.changeUser(ctx, user, "is_admin = ?", admin)
+}
+
+// SetActive lets a user in, or not. ErrNotFound if there is no such user.
+func (d *DB) SetActive(ctx context.Context, user int64, active bool) error {
+	return d.changeUser(ctx, user, "is_active = ?", active)
+}
+
+func (d *DB) changeUser(ctx context.Context, user int64, set string, arg any) error {
+	res, err := d.NewUpdate().Model((*Owner)(nil)).Set(set, arg).Where("id = ?", user).Where("kind = ?", KindUser).Exec(ctx)
+	return oneRow(res, err, "change user")
+}
+
+// oneRow is ErrNotFound when a statement changed nothing.
+func oneRow(res sql.Result, err error, what string) error {
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	n, err := res.RowsAffected()
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	if n == 0 {
+		return fmt.Errorf("%s: %w", what, ErrNotFound)
+	}
+	return nil
+}

@@ -1,0 +1,62 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/uptrace/bun"
+)
+
+// CreateRepository stores a repository, fills in its id and times, and has create make what belongs to it outside the
+// database. The row is seen only once create has succeeded. ErrConflict: the owner has one of this name, in whatever
+// case.
+func (d *DB) CreateRepository(ctx context.Context, r *Repository, create func(context.Context) error) error {
+	r.LowerName = strings.ToLower(r.Name)
+	err := d.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+		_, err := tx.NewInsert().Model(r).Returning("id, created_at, updated_at").Exec(ctx)
+		if isUniqueViolation(err) {
+			return ErrConflict
+		}
+		if err != nil {
+			return err
+		}
+		return create(ctx)
+	})
+	if err != nil {
+		return fmt.Errorf("create repository: %w", err)
+	}
+	return nil
+}
+
+// RepositoryByID returns a repository with its owner. ErrNotFound if there is none.
+func (d *DB) RepositoryByID(ctx context.Context, id int64) (*Repository, error) {
+	r := &Repository{}
+	err := d.NewSelect().Model(r).Relation("Owner").Where("repository.id = ?", id).Scan(ctx)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("repository %d: %w", id, err)
+	}
+	return r, nil
+}
+
+// RepositoriesByID returns repositories with their owners, by id. Those that are gone are missing.
+func (d *DB) RepositoriesByID(ctx context.Context, ids []int64) (map[int64]*Repository, error) {
+	out := make(map[int64]*Repository, len(ids))
+	if len(ids) == 0 {
+		return out, nil
+	}
+	var repos []*Repository
+	err := d.NewSelect().Model(&repos).Relation("Owner").Where("repository.id = ANY(?)", int64Array(ids)).Scan(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("repositories: %w", err)
+	}
+	for _, r := range repos {
+		out[r.ID] = r
+	}
+	return out, nil
+}

@@ -1,0 +1,139 @@
+package trigger_test
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/pawl-ci/pawl/db"
+	"github.com/pawl-ci/pawl/internal/engine"
+	"github.com/pawl-ci/pawl/internal/git"
+	"github.com/pawl-ci/pawl/internal/postgres/pgtest"
+	"github.com/pawl-ci/pawl/internal/trigger"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m, pgtest.Migrate(db.MigrateURL)) }
+
+// recorder plays Temporal: it notes what it is asked, and fails while down.
+type recorder struct {
+	mu      sync.Mutex
+	down    error
+	started []engine.RunStart
+	cancels []int64
+}
+
+func (r *recorder) StartRun(_ context.Context, s engine.RunStart) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.down == nil {
+		r.started = append(r.started, s)
+	}
+	return r.down
+}
+
+func (r *recorder) CancelRun(_ context.Context, run int64, _ int, _ int64) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.down == nil {
+		r.cancels = append(r.cancels, run)
+	}
+	return r.down
+}
+
+// fixture is a hosted repository that can be pushed to over HTTP.
+type fixture struct {
+	*trigger.Service
+	db     *db.DB
+	engine *recorder
+	owner  *db.Owner
+	repo   *db.Repository
+	url    string
+	work   string
+}
+
+func newFixture(t *testing.T) *fixture {
+	t.Helper()
+	f := &fixture{engine: &recorder{}, work: t.TempDir()}
+	f.openDatabase(t)
+	store, err := git.Open(t.Context(), git.Options{Root: t.TempDir()})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, store.Close()) })
+	require.NoError(t, store.Create(t.Context(), f.repo.ID, "main"))
+	f.Service, err = trigger.New(trigger.Config{
+		DB: f.db, Git: store, Engine: f.engine, Logger: slog.New(slog.DiscardHandler), RootURL: "http://pawl.test",
+	})
+	require.NoError(t, err)
+	f.serve(t, store)
+	f.git(t, "init", "-q", "-b", "main")
+	f.git(t, "config", "user.name", "ann")
+	f.git(t, "config", "user.email", "ann@example.invalid")
+	f.git(t, "remote", "add", "origin", f.url)
+	return f
+}
+
+func (f *fixture) openDatabase(t *testing.T) {
+	var err error
+	f.db, err = db.Open(t.Context(), pgtest.New(t).URL, db.Options{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, f.db.Close()) })
+	f.owner = &db.Owner{Kind: db.KindUser, Login: "ann", LowerLogin: "ann", IsActive: true}
+	_, err = f.db.NewInsert().Model(f.owner).Exec(t.Context())
+	require.NoError(t, err)
+	f.repo = &db.Repository{OwnerID: f.owner.ID, Name: "app", LowerName: "app", DefaultBranch: "main", IsEmpty: true}
+	_, err = f.db.NewInsert().Model(f.repo).Exec(t.Context())
+	require.NoError(t, err)
+	f.repo.Owner = f.owner
+}
+
+// serve lets anybody push.
+func (f *fixture) serve(t *testing.T, store *git.Store) {
+	handler := git.NewHandler(store, git.HandlerOptions{OnPush: func(ctx context.Context, p git.Push) error {
+		return f.Push(ctx, f.repo, f.owner, p.Updates)
+	}})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		op, err := git.ParseOperation(r.Method, strings.TrimPrefix(r.URL.Path, "/app.git/"), r.URL.Query().Get("service"))
+		if err != nil {
+			http.NotFound(w, r)
+			return
+		}
+		handler.Serve(w, r, git.Request{RepoID: f.repo.ID, Op: op, User: "ann", CanWrite: true})
+	}))
+	t.Cleanup(server.Close)
+	f.url = server.URL + "/app.git"
+}
+
+func (f *fixture) git(t *testing.T, args ...string) {
+	t.Helper()
+	cmd := exec.Command("git", args...)
+	cmd.Dir = f.work
+	cmd.Env = append(os.Environ(), "GIT_TERMINAL_PROMPT=0", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1")
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "git %v: %s", args, out)
+}
+
+// push commits a file and pushes the branch main.
+func (f *fixture) push(t *testing.T, path, content, message string) {
+	t.Helper()
+	full := filepath.Join(f.work, path)
+	require.NoError(t, os.MkdirAll(filepath.Dir(full), 0o755))
+	require.NoError(t, os.WriteFile(full, []byte(content), 0o644))
+	f.git(t, "add", ".")
+	f.git(t, "commit", "-q", "-m", message)
+	f.git(t, "push", "-q", "origin", "main")
+}
+
+func (f *fixture) runs(t *testing.T) []db.Run {
+	t.Helper()
+	var runs []db.Run
+	require.NoError(t, f.db.NewSelect().Model(&runs).Order("id").Scan(t.Context()))
+	return runs
+}
