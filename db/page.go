@@ -13,8 +13,9 @@ type Page struct {
 }
 
 // scan counts what the query selects and reads one page of it. A page beyond the end costs only the count. Counting
-// is a statement of its own, so that it needs neither the order nor the joined columns.
-func (p Page) scan(ctx context.Context, q *bun.SelectQuery, order string) (int, error) {
+// is a statement of its own, so that it needs neither the order nor the joined columns. Without dest the rows go to the
+// query's model.
+func (p Page) scan(ctx context.Context, q *bun.SelectQuery, order string, dest ...any) (int, error) {
 	n, err := q.Count(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("count: %w", err)
@@ -22,5 +23,5 @@ func (p Page) scan(ctx context.Context, q *bun.SelectQuery, order string) (int, 
 	if p.Offset >= n {
 		return n, nil
 	}
-	return n, q.OrderExpr(order).Offset(p.Offset).Limit(p.Limit).Scan(ctx)
+	return n, q.OrderExpr(order).Offset(p.Offset).Limit(p.Limit).Scan(ctx, dest...)
 }

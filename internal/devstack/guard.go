@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"runtime"
 	"syscall"
@@ -32,6 +33,8 @@ func startGuard(mark string) (*guard, error) {
 		return nil, nil
 	}
 	cmd := exec.Command("/bin/sh", "-c", guardScript, "sh", mark)
+	// A stack inside a job of another one: the other's mark must not reach the guard.
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	input, err := cmd.StdinPipe()
 	if err != nil {

@@ -5,11 +5,15 @@ import (
 	"os"
 	"strconv"
 	"syscall"
+	"time"
 )
 
 // sweeps bounds how often killMarked looks again: a process may start another one
 // while it is being killed.
-const sweeps = 10
+const (
+	sweeps     = 20
+	sweepPause = 5 * time.Millisecond
+)
 
 // killMarked kills every process that has the mark, NAME=value, in its environment.
 func killMarked(mark string) {
@@ -21,6 +25,7 @@ func killMarked(mark string) {
 		for _, pid := range pids {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
+		time.Sleep(sweepPause)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -26,6 +27,7 @@ type orphanWatch struct {
 	runner    func() int
 	logger    *slog.Logger
 	firstSeen map[int]time.Time // by process group
+	once      sync.Once
 	quit      chan struct{}
 	done      chan struct{}
 }
@@ -39,16 +41,9 @@ func watchOrphans(mark string, runner func() int, logger *slog.Logger) *orphanWa
 	return w
 }
 
+// stop may be called again.
 func (w *orphanWatch) stop() {
-	select {
-	case <-w.done:
-		return
-	default:
-	}
-	select {
-	case w.quit <- struct{}{}:
-	case <-w.done:
-	}
+	w.once.Do(func() { close(w.quit) })
 	<-w.done
 }
 

@@ -71,9 +71,11 @@ func (r *runner) Start(ctx context.Context) error {
 
 func (r *runner) launch(ctx context.Context) error {
 	process, err := supervise.New(supervise.Options{
-		Name:      "runner",
-		Command:   r.command,
-		Ready:     func(ctx context.Context) error { return waitOK(ctx, "http://"+joinAddress(loopback, r.port)+"/healthz") },
+		Name:    "runner",
+		Command: r.command,
+		Ready: func(ctx context.Context) error {
+			return waitOK(ctx, "http://"+joinAddress(loopback, r.port)+"/healthz")
+		},
 		Output:    r.output,
 		Grace:     runnerGrace,
 		OnChange:  r.onChange,

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -72,14 +73,14 @@ func (s *Stack) start(ctx context.Context) error {
 	if err := s.open(); err != nil {
 		return err
 	}
-	programs, err := s.findPrograms()
+	found, err := s.findPrograms()
 	if err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context, programs) error{
+	for _, step := range []func(context.Context, executables) error{
 		s.startGuard, s.startPostgres, s.startEngine, s.startApp, s.startRunner,
 	} {
-		if err := step(ctx, programs); err != nil {
+		if err := step(ctx, found); err != nil {
 			return err
 		}
 	}
@@ -129,7 +130,7 @@ func (s *Stack) openLog(name string) (io.Writer, error) {
 func (s *Stack) started(stage ...stopper) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.stages = append(s.stages, stage)
+	s.stages = append(s.stages, slices.DeleteFunc(stage, func(part stopper) bool { return part == nil }))
 }
 
 // Info is what dev.json says at this moment.

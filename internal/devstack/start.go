@@ -19,11 +19,11 @@ const (
 	foreignMaxConns = 7
 )
 
-// programs are the paths of the executables.
-type programs struct{ temporald, runner string }
+// executables are the paths of the programs that become children.
+type executables struct{ temporald, runner string }
 
 // findPrograms fails before anything is started.
-func (s *Stack) findPrograms() (found programs, err error) {
+func (s *Stack) findPrograms() (found executables, err error) {
 	if found.temporald, err = findBinary("temporald", s.opt.Temporald); err != nil || s.opt.NoRunner {
 		return found, err
 	}
@@ -31,7 +31,7 @@ func (s *Stack) findPrograms() (found programs, err error) {
 	return found, err
 }
 
-func (s *Stack) startGuard(context.Context, programs) error {
+func (s *Stack) startGuard(context.Context, executables) error {
 	guard, err := startGuard(s.mark())
 	if err == nil {
 		s.started(guard)
@@ -39,53 +39,65 @@ func (s *Stack) startGuard(context.Context, programs) error {
 	return err
 }
 
-// startPostgres starts an own cluster, unless there is another. Ports are chosen after
-// it, because it ends what a killed predecessor left, and its port is its own matter.
-func (s *Stack) startPostgres(ctx context.Context, _ programs) error {
+// startPostgres starts an own cluster, unless there is another, and then chooses the
+// ports of the rest.
+func (s *Stack) startPostgres(ctx context.Context, _ executables) error {
+	databaseURL := s.opt.DatabaseURL
+	if databaseURL == "" {
+		cluster, err := s.startCluster(ctx)
+		if err != nil {
+			return err
+		}
+		databaseURL = cluster.URL(databaseName)
+	}
 	if err := s.state.choosePorts(s.opt); err != nil {
 		return err
 	}
-	if err := s.saveState(); err != nil {
-		return err
-	}
 	s.config = s.baseConfig()
-	if s.opt.DatabaseURL != "" {
-		s.config.DatabaseURL = s.opt.DatabaseURL
-		return nil
-	}
+	s.config.DatabaseURL = databaseURL
+	return s.saveState()
+}
+
+// startCluster leaves the choice of the port to the cluster: a server that a killed
+// predecessor left may still have it.
+func (s *Stack) startCluster(ctx context.Context) (*postgres.Cluster, error) {
 	output, err := s.openLog("postgres")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	cluster, err := postgres.New(postgres.Options{
 		Dir:      s.path("postgres"),
-		Port:     s.state.Ports.Postgres,
+		Port:     s.opt.Ports.Postgres,
+		LastPort: s.state.Ports.Postgres,
 		Output:   output,
 		OnChange: s.board.pid(func(p *PIDs) *int { return &p.Postgres }),
 		Logger:   s.opt.Logger,
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	s.started(cluster)
 	if err := cluster.Start(ctx); err != nil {
-		return err
+		return nil, err
 	}
-	s.config.DatabaseURL = cluster.URL(databaseName)
-	return nil
+	s.state.Ports.Postgres = cluster.Port()
+	return cluster, nil
 }
 
 func (s *Stack) baseConfig() Config {
 	host, _, _ := splitAddress(s.opt.HTTP) // checked by New
-	return Config{
+	config := Config{
 		DataDir:           s.opt.DataDir,
 		HTTPAddress:       joinAddress(host, s.state.HTTP),
 		URL:               "http://" + joinAddress(reachable(host), s.state.HTTP),
-		WorkerAddress:     joinAddress(loopback, s.state.Ports.Worker),
 		TemporalAddress:   joinAddress(loopback, s.state.Ports.Temporal),
 		TemporalNamespace: s.opt.Namespace,
 		TemporalUIURL:     "http://" + joinAddress(loopback, s.state.Ports.TemporalUI),
 	}
+	if s.opt.Split {
+		config.WorkerAddress = joinAddress(loopback, s.state.Ports.Worker)
+	}
+	return config
 }
 
 // reachable replaces an address that means all of them by one to connect to.
@@ -98,7 +110,7 @@ func reachable(host string) string {
 }
 
 // startEngine starts Temporal while the database is brought up to date.
-func (s *Stack) startEngine(ctx context.Context, found programs) error {
+func (s *Stack) startEngine(ctx context.Context, found executables) error {
 	server, err := s.newTemporal(found.temporald)
 	if err != nil {
 		return err
@@ -164,7 +176,7 @@ func (s *Stack) prepareDatabase(ctx context.Context) error {
 }
 
 // startApp starts server and worker side by side.
-func (s *Stack) startApp(ctx context.Context, _ programs) error {
+func (s *Stack) startApp(ctx context.Context, _ executables) error {
 	s.describe()
 	var server, worker stopper
 	group, groupCtx := errgroup.WithContext(ctx)
@@ -179,11 +191,7 @@ func (s *Stack) startApp(ctx context.Context, _ programs) error {
 		return err
 	})
 	err := group.Wait()
-	for _, part := range []stopper{server, worker} {
-		if part != nil {
-			s.started(part)
-		}
-	}
+	s.started(server, worker)
 	return err
 }
 
@@ -208,7 +216,7 @@ func (s *Stack) describe() {
 	})
 }
 
-func (s *Stack) startRunner(ctx context.Context, found programs) error {
+func (s *Stack) startRunner(ctx context.Context, found executables) error {
 	if s.opt.NoRunner {
 		return nil
 	}

@@ -26,7 +26,8 @@ func loadState(path string) (state, error) {
 	return s, nil
 }
 
-// choosePorts gives every part its port and remembers them for the next start.
+// choosePorts gives every part but PostgreSQL its port and remembers them for the next
+// start.
 func (s *state) choosePorts(opt Options) error {
 	host, port, err := splitAddress(opt.HTTP)
 	if err != nil {
@@ -46,7 +47,6 @@ func (s *state) choosePorts(opt Options) error {
 		{"the Temporal metrics", opt.Ports.TemporalMetrics, &s.Ports.TemporalMetrics, false},
 		{"the worker", opt.Ports.Worker, &s.Ports.Worker, !opt.Split},
 		{"the runner", opt.Ports.Runner, &s.Ports.Runner, opt.NoRunner},
-		{"PostgreSQL", opt.Ports.Postgres, &s.Ports.Postgres, opt.DatabaseURL != ""},
 	} {
 		if p.leaveFree {
 			continue

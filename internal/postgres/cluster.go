@@ -40,6 +40,8 @@ type Options struct {
 	Dir string
 	// Port on the loopback address; 0 picks a free one, which is kept over restarts.
 	Port int
+	// LastPort is taken instead of any free one if it is free.
+	LastPort int
 	// Binaries to use; those of Locate when empty.
 	Binaries Binaries
 	// Volatile gives up durability over a crash of the machine for speed. For tests.
@@ -117,7 +119,7 @@ func (c *Cluster) prepare(ctx context.Context) (err error) {
 	if err = clearLeftovers(ctx, c.dataDir()); err != nil {
 		return err
 	}
-	if c.port, err = freeport.Resolve(host, c.opt.Port); err != nil {
+	if c.port, err = freeport.Resolve(host, c.opt.Port, c.opt.LastPort); err != nil {
 		return fmt.Errorf("port of the cluster: %w", err)
 	}
 	return nil

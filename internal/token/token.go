@@ -24,6 +24,8 @@ func New() string {
 // minKeyLength is 128 bits, below which a stolen table of hashes could be attacked through the key.
 const minKeyLength = 16
 
+var errShortKey = errors.New("secret key: at least 16 bytes are needed")
+
 // Hasher turns tokens into what the database keeps of them.
 type Hasher struct{ key []byte }
 
@@ -31,7 +33,7 @@ type Hasher struct{ key []byte }
 // another key every token is unknown.
 func NewHasher(key []byte) (*Hasher, error) {
 	if len(key) < minKeyLength {
-		return nil, errors.New("secret key: at least 16 bytes are needed")
+		return nil, errShortKey
 	}
 	return &Hasher{key: key}, nil
 }

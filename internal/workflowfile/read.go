@@ -1,6 +1,9 @@
 package workflowfile
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // The readers here take a value that may be nil (the key is absent), report what is wrong with it, and
 // return what can be used of it.
@@ -115,19 +118,26 @@ func (p *parser) scalarsOrExpression(n *node, what string) *node {
 	return p.scalars(n, what)
 }
 
-// boolOrExpression checks a boolean, or an expression that gives one, and returns it, or nil.
+// boolOrExpression checks a boolean, or an expression that gives one, and returns it, or nil. A boolean in
+// quotes is one too.
 func (p *parser) boolOrExpression(n *node, what string) *node {
-	if n == nil || n.kind == boolNode || isExpression(n) {
+	if n == nil || n.kind == boolNode || isExpression(n) || n.kind == stringNode && (n.text == "true" || n.text == "false") {
 		return n
 	}
 	p.wrongKind(n, what, "true, false or an expression")
 	return nil
 }
 
-// numberOrExpression checks a number, or an expression that gives one, and returns it, or nil.
+// numberOrExpression checks a number, or an expression that gives one, and returns it, or nil. A number in
+// quotes is one too.
 func (p *parser) numberOrExpression(n *node, what string) *node {
 	if n == nil || n.kind == numberNode || isExpression(n) {
 		return n
+	}
+	if n.kind == stringNode {
+		if _, err := strconv.ParseFloat(n.text, 64); err == nil {
+			return n
+		}
 	}
 	p.wrongKind(n, what, "a number or an expression")
 	return nil

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"strconv"
+	"time"
 )
 
 // The range lies below the ephemeral ports of the usual systems (32768 and up on Linux,
@@ -39,6 +40,12 @@ func Check(host string, port int) error {
 	return l.Close()
 }
 
+// patience is how long a port may still be held by a process that is just ending.
+const (
+	patience = 500 * time.Millisecond
+	pause    = 10 * time.Millisecond
+)
+
 // Resolve returns wanted if it is a port, which must be free. Otherwise, for 0, it
 // returns the first free one of the remembered ports, and at last any free port.
 func Resolve(host string, wanted int, remembered ...int) (int, error) {
@@ -46,12 +53,22 @@ func Resolve(host string, wanted int, remembered ...int) (int, error) {
 		return 0, errors.New("not a port: " + strconv.Itoa(wanted))
 	}
 	if wanted > 0 {
-		return wanted, Check(host, wanted)
+		return wanted, await(host, wanted)
 	}
 	for _, port := range remembered {
-		if port > 0 && Check(host, port) == nil {
+		if port > 0 && await(host, port) == nil {
 			return port, nil
 		}
 	}
 	return Find(host)
+}
+
+// await checks a port until it is free or patience ends.
+func await(host string, port int) error {
+	for deadline := time.Now().Add(patience); ; time.Sleep(pause) {
+		err := Check(host, port)
+		if err == nil || time.Now().After(deadline) {
+			return err
+		}
+	}
 }

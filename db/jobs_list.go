@@ -1,0 +1,188 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/uptrace/bun"
+
+	"github.com/pawl-ci/pawl/internal/ci"
+)
+
+// JobView is a job with its run, its latest task and that task's runner.
+type JobView struct {
+	// Job lacks its payload and matrix. Its Task, if it has one, has its Runner, unless that was deleted.
+	Job *Job
+	// Run has what jobs show of it: ref, sha, file, event and title.
+	Run *Run
+	// Repository is set in lists over several repositories, and left nil in those of one.
+	Repository *Repository
+}
+
+// JobFilter selects jobs. Zero fields select all.
+type JobFilter struct {
+	RepoID  int64
+	OwnerID int64
+	// ReadableBy leaves jobs of repositories that this user may read.
+	ReadableBy *Owner
+	RunID      int64
+	Attempt    int // of RunID
+	Statuses   []ci.Status
+	Descending bool // by id
+	Page       Page
+}
+
+// jobColumns are those that are shown.
+var jobColumns = []string{
+	"id", "run_id", "attempt_id", "attempt", "repo_id", "owner_id", "cell", "key", "name", "needs", "runs_on", "step_names",
+	"status", "reason", "task_id", "created_at", "updated_at", "started_at", "stopped_at",
+}
+
+// Jobs returns a page of jobs by id, and how many there are.
+func (d *DB) Jobs(ctx context.Context, f JobFilter) ([]*JobView, int, error) {
+	var jobs []*Job
+	order := "job.id ASC"
+	if f.Descending {
+		order = "job.id DESC"
+	}
+	n, err := f.Page.scan(ctx, f.apply(d.NewSelect().Model(&jobs).Column(jobColumns...)), order)
+	if err != nil {
+		return nil, 0, fmt.Errorf("list jobs: %w", err)
+	}
+	views, err := d.viewJobs(ctx, jobs, f.RepoID == 0)
+	return views, n, err
+}
+
+func (f JobFilter) apply(q *bun.SelectQuery) *bun.SelectQuery {
+	where := func(set bool, condition string, arg any) {
+		if set {
+			q = q.Where(condition, arg)
+		}
+	}
+	where(f.RepoID != 0, "job.repo_id = ?", f.RepoID)
+	where(f.OwnerID != 0, "job.owner_id = ?", f.OwnerID)
+	where(f.RunID != 0, "job.run_id = ?", f.RunID)
+	where(f.Attempt != 0, "job.attempt = ?", f.Attempt)
+	where(len(f.Statuses) > 0, "job.status = ANY(?)", statusArray(f.Statuses))
+	if f.ReadableBy != nil {
+		q = readableBy(q, "job.repo_id", f.ReadableBy)
+	}
+	return q
+}
+
+// Job returns one job of a repository, of whatever attempt. ErrNotFound if there is none.
+func (d *DB) Job(ctx context.Context, repo, id int64) (*JobView, error) {
+	job := &Job{}
+	err := d.NewSelect().Model(job).Column(jobColumns...).Where("id = ?", id).Where("repo_id = ?", repo).Scan(ctx)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("job %d: %w", id, err)
+	}
+	views, err := d.viewJobs(ctx, []*Job{job}, false)
+	if err != nil {
+		return nil, err
+	}
+	return views[0], nil
+}
+
+// viewJobs reads what is shown beside jobs, with one query for each kind of thing.
+func (d *DB) viewJobs(ctx context.Context, jobs []*Job, withRepositories bool) ([]*JobView, error) {
+	var runIDs, taskIDs, repoIDs []int64
+	for _, j := range jobs {
+		runIDs, repoIDs = append(runIDs, j.RunID), append(repoIDs, j.RepoID)
+		if j.TaskID != 0 {
+			taskIDs = append(taskIDs, j.TaskID)
+		}
+	}
+	runs, err := d.runsByID(ctx, runIDs)
+	if err != nil {
+		return nil, err
+	}
+	tasks, err := d.tasksByID(ctx, taskIDs)
+	if err != nil {
+		return nil, err
+	}
+	var repositories map[int64]*Repository
+	if withRepositories {
+		if repositories, err = d.RepositoriesByID(ctx, repoIDs); err != nil {
+			return nil, err
+		}
+	}
+	views := make([]*JobView, len(jobs))
+	for i, j := range jobs {
+		j.Task = tasks[j.TaskID]
+		views[i] = &JobView{Job: j, Run: runs[j.RunID], Repository: repositories[j.RepoID]}
+	}
+	return views, nil
+}
+
+func (d *DB) runsByID(ctx context.Context, ids []int64) (map[int64]*Run, error) {
+	out := make(map[int64]*Run, len(ids))
+	if len(ids) == 0 {
+		return out, nil
+	}
+	var runs []*Run
+	err := d.NewSelect().Model(&runs).Column("id", "run_number", "workflow_file", "title", "event", "ref", "sha", "started_at").
+		Where("id = ANY(?)", int64Array(ids)).Scan(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("runs of jobs: %w", err)
+	}
+	for _, r := range runs {
+		out[r.ID] = r
+	}
+	return out, nil
+}
+
+func (d *DB) tasksByID(ctx context.Context, ids []int64) (map[int64]*Task, error) {
+	out := make(map[int64]*Task, len(ids))
+	if len(ids) == 0 {
+		return out, nil
+	}
+	var tasks []*Task
+	err := d.NewSelect().Model(&tasks).
+		Column("id", "job_id", "try", "run_id", "runner_id", "status", "reason", "steps", "claimed_at", "started_at", "stopped_at").
+		Relation("Runner", func(q *bun.SelectQuery) *bun.SelectQuery { return q.Column("id", "name") }).
+		Where("task.id = ANY(?)", int64Array(ids)).Scan(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("tasks of jobs: %w", err)
+	}
+	for _, t := range tasks {
+		out[t.ID] = t
+	}
+	return out, nil
+}
+
+// JobLogState is how far a job and the log of its latest task are.
+type JobLogState struct {
+	Status ci.Status
+	// SinceEnd is how long ago the job ended, by the clock of the database; 0 when it has not.
+	SinceEnd time.Duration
+	TaskID   int64 // 0 when there is none
+	RowCount int64
+	IsSealed bool
+	Expired  bool
+}
+
+// JobLogState reads what a follower of a job's log needs to know. ErrNotFound if there is no such job.
+func (d *DB) JobLogState(ctx context.Context, job int64) (JobLogState, error) {
+	var s JobLogState
+	var seconds float64
+	err := d.Pool.QueryRow(ctx, `SELECT j.status, coalesce(extract(epoch FROM now() - j.stopped_at), 0)::float8, coalesce(j.task_id, 0),
+			coalesce(l.row_count, 0), coalesce(l.is_sealed, false), l.expired_at IS NOT NULL
+		FROM jobs j LEFT JOIN task_logs l ON l.task_id = j.task_id WHERE j.id = $1`, prepared, job).
+		Scan(&s.Status, &seconds, &s.TaskID, &s.RowCount, &s.IsSealed, &s.Expired)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return s, fmt.Errorf("log state of job %d: %w", job, err)
+	}
+	s.SinceEnd = time.Duration(seconds * float64(time.Second))
+	return s, nil
+}

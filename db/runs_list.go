@@ -1,0 +1,181 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/uptrace/bun"
+
+	"github.com/pawl-ci/pawl/internal/ci"
+)
+
+// RunView is a run with what is shown beside it, as of one of its attempts.
+type RunView struct {
+	// Run lacks its event payload and inputs, which may be large.
+	Run         *Run
+	Attempt     *Attempt
+	Actor       *Owner // who started the run
+	TriggerUser *Owner // who started the attempt
+	// Repository is set in lists over several repositories, and left nil in those of one.
+	Repository *Repository
+}
+
+// RunFilter selects runs. Zero fields select all.
+type RunFilter struct {
+	RepoID  int64
+	OwnerID int64
+	// ReadableBy leaves runs of repositories that this user may read.
+	ReadableBy   *Owner
+	WorkflowFile string
+	Event        string
+	Ref          string // full
+	SHA          string
+	ActorID      int64
+	Statuses     []ci.Status
+	Page         Page
+}
+
+// runColumns are all but event_payload and inputs.
+var runColumns = []string{
+	"id", "repo_id", "owner_id", "run_number", "workflow_file", "workflow_path", "workflow_name", "title", "event",
+	"ref", "sha", "actor_id", "status", "attempt", "problems", "created_at", "updated_at", "started_at", "stopped_at",
+}
+
+// Runs returns a page of runs as of their latest attempt, newest first, and how many there are.
+func (d *DB) Runs(ctx context.Context, f RunFilter) ([]*RunView, int, error) {
+	var runs []*Run
+	order := "run.id DESC"
+	if f.RepoID != 0 {
+		order = "run.run_number DESC"
+	}
+	n, err := f.Page.scan(ctx, f.apply(d.NewSelect().Model(&runs).Column(runColumns...)), order)
+	if err != nil {
+		return nil, 0, fmt.Errorf("list runs: %w", err)
+	}
+	views, err := d.viewRuns(ctx, runs, f.RepoID == 0)
+	return views, n, err
+}
+
+func (f RunFilter) apply(q *bun.SelectQuery) *bun.SelectQuery {
+	where := func(set bool, condition string, arg any) {
+		if set {
+			q = q.Where(condition, arg)
+		}
+	}
+	where(f.RepoID != 0, "run.repo_id = ?", f.RepoID)
+	where(f.OwnerID != 0, "run.owner_id = ?", f.OwnerID)
+	where(f.WorkflowFile != "", "run.workflow_file = ?", f.WorkflowFile)
+	where(f.Event != "", "run.event = ?", f.Event)
+	where(f.Ref != "", "run.ref = ?", f.Ref)
+	where(f.SHA != "", "run.sha = ?", f.SHA)
+	where(f.ActorID != 0, "run.actor_id = ?", f.ActorID)
+	where(len(f.Statuses) > 0, "run.status = ANY(?)", statusArray(f.Statuses))
+	if f.ReadableBy != nil {
+		q = readableBy(q, "run.repo_id", f.ReadableBy)
+	}
+	return q
+}
+
+func statusArray(statuses []ci.Status) any {
+	words := make([]string, len(statuses))
+	for i, s := range statuses {
+		words[i] = s.String()
+	}
+	return textArray(words)
+}
+
+// Run returns one run of a repository as of an attempt; attempt 0 is the latest. ErrNotFound if there is none.
+func (d *DB) Run(ctx context.Context, repo, id int64, attempt int) (*RunView, error) {
+	run := &Run{}
+	err := d.NewSelect().Model(run).Column(runColumns...).Where("id = ?", id).Where("repo_id = ?", repo).Scan(ctx)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("run %d: %w", id, err)
+	}
+	if attempt != 0 {
+		run.Attempt = attempt
+	}
+	views, err := d.viewRuns(ctx, []*Run{run}, false)
+	if err == nil && views[0].Attempt == nil {
+		err = fmt.Errorf("attempt %d of run %d: %w", attempt, id, ErrNotFound)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return views[0], nil
+}
+
+// WorkflowRan tells whether a workflow file of a repository has ever made a run.
+func (d *DB) WorkflowRan(ctx context.Context, repo int64, file string) (bool, error) {
+	ran, err := d.NewSelect().Model((*Run)(nil)).Where("repo_id = ?", repo).Where("workflow_file = ?", file).Exists(ctx)
+	if err != nil {
+		return false, fmt.Errorf("runs of workflow: %w", err)
+	}
+	return ran, nil
+}
+
+// viewRuns reads what is shown beside runs, with one query for each kind of thing.
+func (d *DB) viewRuns(ctx context.Context, runs []*Run, withRepositories bool) ([]*RunView, error) {
+	attempts, err := d.attemptsOf(ctx, runs)
+	if err != nil {
+		return nil, err
+	}
+	views := make([]*RunView, len(runs))
+	var users, repos []int64
+	for i, r := range runs {
+		views[i] = &RunView{Run: r, Attempt: attempts[attemptKey{r.ID, r.Attempt}]}
+		users, repos = append(users, r.ActorID), append(repos, r.RepoID)
+		if a := views[i].Attempt; a != nil {
+			users = append(users, a.TriggerUserID)
+		}
+	}
+	owners, err := d.OwnersByID(ctx, users)
+	if err != nil {
+		return nil, err
+	}
+	var repositories map[int64]*Repository
+	if withRepositories {
+		if repositories, err = d.RepositoriesByID(ctx, repos); err != nil {
+			return nil, err
+		}
+	}
+	for _, v := range views {
+		v.Actor, v.Repository = owners[v.Run.ActorID], repositories[v.Run.RepoID]
+		if v.Attempt != nil {
+			v.TriggerUser = owners[v.Attempt.TriggerUserID]
+		}
+	}
+	return views, nil
+}
+
+type attemptKey struct {
+	run    int64
+	number int
+}
+
+// attemptsOf returns the attempts that the runs are shown as of.
+func (d *DB) attemptsOf(ctx context.Context, runs []*Run) (map[attemptKey]*Attempt, error) {
+	out := make(map[attemptKey]*Attempt, len(runs))
+	if len(runs) == 0 {
+		return out, nil
+	}
+	ids, numbers := make([]int64, len(runs)), make([]int64, len(runs))
+	for i, r := range runs {
+		ids[i], numbers[i] = r.ID, int64(r.Attempt)
+	}
+	var attempts []*Attempt
+	err := d.NewSelect().Model(&attempts).
+		Join("JOIN unnest(?::bigint[], ?::bigint[]) AS wanted (run, number) ON attempt.run_id = wanted.run AND attempt.number = wanted.number",
+			int64Array(ids), int64Array(numbers)).Scan(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("attempts: %w", err)
+	}
+	for _, a := range attempts {
+		out[attemptKey{a.RunID, a.Number}] = a
+	}
+	return out, nil
+}

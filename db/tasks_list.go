@@ -1,0 +1,55 @@
+package db
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/uptrace/bun"
+)
+
+// TaskView is a task with what lists show of its job and run.
+type TaskView struct {
+	ID        int64
+	RunID     int64
+	Status    TaskStatus
+	JobName   string
+	RunNumber int64
+	Event     string
+	Title     string
+	Ref       string
+	SHA       string `bun:"sha"`
+	File      string
+	ClaimedAt time.Time
+	// UpdatedAt is when its runner was heard last, or its end.
+	UpdatedAt time.Time
+	// RunStartedAt is when its attempt began.
+	RunStartedAt time.Time
+}
+
+// Tasks returns a page of the tasks of a repository, newest first, and how many there are.
+func (d *DB) Tasks(ctx context.Context, repo int64, p Page) ([]*TaskView, int, error) {
+	var ids []int64
+	n, err := p.scan(ctx, d.NewSelect().Model((*Task)(nil)).Column("task.id").Where("task.repo_id = ?", repo), "task.id DESC", &ids)
+	if err != nil {
+		return nil, 0, fmt.Errorf("list tasks: %w", err)
+	}
+	if len(ids) == 0 {
+		return nil, n, nil
+	}
+	tasks, err := d.taskViews(ctx, ids)
+	return tasks, n, err
+}
+
+func (d *DB) taskViews(ctx context.Context, ids []int64) ([]*TaskView, error) {
+	var tasks []*TaskView
+	err := d.NewSelect().TableExpr("tasks AS t").
+		ColumnExpr("t.id, t.run_id, t.status, j.name AS job_name, r.run_number, r.event, r.title, r.ref, r.sha, r.workflow_file AS file").
+		ColumnExpr("t.claimed_at, coalesce(t.stopped_at, t.heartbeat_at) AS updated_at, coalesce(a.started_at, t.claimed_at) AS run_started_at").
+		Join("JOIN jobs AS j ON j.id = t.job_id").Join("JOIN runs AS r ON r.id = t.run_id").Join("JOIN attempts AS a ON a.id = t.attempt_id").
+		Where("t.id IN (?)", bun.In(ids)).OrderExpr("t.id DESC").Scan(ctx, &tasks)
+	if err != nil {
+		return nil, fmt.Errorf("list tasks: %w", err)
+	}
+	return tasks, nil
+}

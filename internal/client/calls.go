@@ -1,0 +1,168 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// Run is the part of a run object that is used here.
+type Run struct {
+	ID         int64     `json:"id"`
+	RunNumber  int64     `json:"run_number"`
+	Attempt    int       `json:"run_attempt"`
+	Title      string    `json:"display_title"`
+	Path       string    `json:"path"`
+	Event      string    `json:"event"`
+	HeadSHA    string    `json:"head_sha"`
+	Status     string    `json:"status"`
+	Conclusion string    `json:"conclusion"`
+	URL        string    `json:"url"`
+	HTMLURL    string    `json:"html_url"`
+	TemporalUI string    `json:"temporal_url"`
+	StartedAt  time.Time `json:"started_at"`
+	StoppedAt  time.Time `json:"completed_at"`
+	Problems   []Problem `json:"problems"`
+}
+
+// Problem is a fault of a workflow file.
+type Problem struct {
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	Column  int    `json:"column"`
+	Message string `json:"message"`
+}
+
+// Done tells whether the run has ended.
+func (r Run) Done() bool { return r.Status == "completed" }
+
+// Job is the part of a job object that is used here.
+type Job struct {
+	ID         int64     `json:"id"`
+	Name       string    `json:"name"`
+	Status     string    `json:"status"`
+	Conclusion string    `json:"conclusion"`
+	RunnerName string    `json:"runner_name"`
+	StartedAt  time.Time `json:"started_at"`
+	StoppedAt  time.Time `json:"completed_at"`
+	Steps      []Step    `json:"steps"`
+}
+
+// Done tells whether the job has ended.
+func (j Job) Done() bool { return j.Status == "completed" }
+
+// Step is one step of a job.
+type Step struct {
+	Name       string `json:"name"`
+	Number     int    `json:"number"`
+	Status     string `json:"status"`
+	Conclusion string `json:"conclusion"`
+}
+
+// CreateUser makes a user; the caller must be an administrator.
+func (c *Client) CreateUser(ctx context.Context, login, password string) error {
+	return c.call(ctx, http.MethodPost, "/admin/users", map[string]any{
+		"username": login, "password": password, "email": login + "@example.invalid", "must_change_password": false,
+	}, nil)
+}
+
+// CreateToken makes an access token for the user of this client, which must have a password.
+func (c *Client) CreateToken(ctx context.Context, name string, scopes ...string) (string, error) {
+	var out struct {
+		Token string `json:"sha1"`
+	}
+	err := c.call(ctx, http.MethodPost, "/users/"+url.PathEscape(c.User)+"/tokens", map[string]any{"name": name, "scopes": scopes}, &out)
+	return out.Token, err
+}
+
+// CreateRepo makes a repository of the caller and returns owner/name.
+func (c *Client) CreateRepo(ctx context.Context, name string, private bool) (string, error) {
+	var out struct {
+		FullName string `json:"full_name"`
+	}
+	err := c.call(ctx, http.MethodPost, "/user/repos", map[string]any{"name": name, "private": private, "default_branch": "main"}, &out)
+	return out.FullName, err
+}
+
+// RegistrationToken returns the token with which runners register for a repository.
+func (c *Client) RegistrationToken(ctx context.Context, repo string) (string, error) {
+	var out struct{ Token string }
+	err := c.call(ctx, http.MethodPost, "/repos/"+repo+"/actions/runners/registration-token", nil, &out)
+	return out.Token, err
+}
+
+// Dispatch starts a workflow and returns the id of its run.
+func (c *Client) Dispatch(ctx context.Context, repo, workflow, ref string, inputs map[string]string) (int64, error) {
+	var out struct {
+		RunID int64 `json:"workflow_run_id"`
+	}
+	path := fmt.Sprintf("/repos/%s/actions/workflows/%s/dispatches?return_run_details=true", repo, url.PathEscape(workflow))
+	err := c.call(ctx, http.MethodPost, path, map[string]any{"ref": ref, "inputs": inputs}, &out)
+	return out.RunID, err
+}
+
+// Run returns one run.
+func (c *Client) Run(ctx context.Context, repo string, id int64) (Run, error) {
+	var out Run
+	return out, c.call(ctx, http.MethodGet, fmt.Sprintf("/repos/%s/actions/runs/%d", repo, id), nil, &out)
+}
+
+// Runs returns the newest runs of a repository.
+func (c *Client) Runs(ctx context.Context, repo string) ([]Run, error) {
+	var out struct {
+		Runs []Run `json:"workflow_runs"`
+	}
+	return out.Runs, c.call(ctx, http.MethodGet, "/repos/"+repo+"/actions/runs?limit=50", nil, &out)
+}
+
+// Jobs returns all jobs of the latest attempt of a run.
+func (c *Client) Jobs(ctx context.Context, repo string, run int64) ([]Job, error) {
+	return c.pageJobs(ctx, fmt.Sprintf("/repos/%s/actions/runs/%d/jobs", repo, run))
+}
+
+// AttemptJobs returns all jobs of one attempt of a run.
+func (c *Client) AttemptJobs(ctx context.Context, repo string, run int64, attempt int) ([]Job, error) {
+	return c.pageJobs(ctx, fmt.Sprintf("/repos/%s/actions/runs/%d/attempts/%d/jobs", repo, run, attempt))
+}
+
+func (c *Client) pageJobs(ctx context.Context, path string) ([]Job, error) {
+	var all []Job
+	for page := 1; ; page++ {
+		var out struct {
+			Jobs  []Job `json:"jobs"`
+			Total int   `json:"total_count"`
+		}
+		if err := c.call(ctx, http.MethodGet, fmt.Sprintf("%s?limit=50&page=%d", path, page), nil, &out); err != nil {
+			return nil, err
+		}
+		all = append(all, out.Jobs...)
+		if len(out.Jobs) == 0 || len(all) >= out.Total {
+			return all, nil
+		}
+	}
+}
+
+// Cancel asks for the end of a run.
+func (c *Client) Cancel(ctx context.Context, repo string, run int64) error {
+	return c.call(ctx, http.MethodPost, fmt.Sprintf("/repos/%s/actions/runs/%d/cancel", repo, run), nil, nil)
+}
+
+// Rerun makes a new attempt of a run.
+func (c *Client) Rerun(ctx context.Context, repo string, run int64) (Run, error) {
+	var out Run
+	return out, c.call(ctx, http.MethodPost, fmt.Sprintf("/repos/%s/actions/runs/%d/rerun", repo, run), nil, &out)
+}
+
+// JobLog returns the whole log of a job, at most limit bytes of it.
+func (c *Client) JobLog(ctx context.Context, repo string, job, limit int64) (string, error) {
+	resp, err := c.send(ctx, http.MethodGet, fmt.Sprintf("/repos/%s/actions/jobs/%d/logs", repo, job), nil)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, limit))
+	return string(raw), err
+}
