@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	"github.com/uptrace/bun"
 )
 
 // TaskView is a task with what lists show of its job and run.
@@ -47,7 +45,7 @@ func (d *DB) taskViews(ctx context.Context, ids []int64) ([]*TaskView, error) {
 		ColumnExpr("t.id, t.run_id, t.status, j.name AS job_name, r.run_number, r.event, r.title, r.ref, r.sha, r.workflow_file AS file").
 		ColumnExpr("t.claimed_at, coalesce(t.stopped_at, t.heartbeat_at) AS updated_at, coalesce(a.started_at, t.claimed_at) AS run_started_at").
 		Join("JOIN jobs AS j ON j.id = t.job_id").Join("JOIN runs AS r ON r.id = t.run_id").Join("JOIN attempts AS a ON a.id = t.attempt_id").
-		Where("t.id IN (?)", bun.In(ids)).OrderExpr("t.id DESC").Scan(ctx, &tasks)
+		Where("t.id = ANY(?)", int64Array(ids)).OrderExpr("t.id DESC").Scan(ctx, &tasks)
 	if err != nil {
 		return nil, fmt.Errorf("list tasks: %w", err)
 	}

@@ -28,6 +28,7 @@ func Metrics() []Metric {
 		{"pawl_build_info", gauge, []string{"version", "revision", "go_version"}, "always 1"},
 		{"pawl_dispatch_latency_seconds", histogram, nil, "from the offer of a job to its claim by a runner"},
 		{"pawl_gateway_rpc_seconds", histogram, []string{"method", "code"}, "time to answer a runner's call"},
+		{"pawl_http_panics_total", counter, nil, "HTTP handlers that panicked; stays 0 in health"},
 		{"pawl_http_request_seconds", histogram, []string{"route", "method", "code"}, "time to answer an HTTP request"},
 		{"pawl_http_requests_in_flight", gauge, nil, "HTTP requests being answered now"},
 		{"pawl_jobs_total", counter, []string{"conclusion"}, "jobs that ended"},

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/pawl-ci/pawl/workflows"
 )
 
@@ -62,4 +64,22 @@ func (c workerConfig) settings(lostAfter time.Duration) workflows.Settings {
 	return workflows.Settings{Job: workflows.JobSettings{
 		QueueTimeout: c.QueueTimeout, LostAfter: lostAfter, CancelGrace: c.CancelGrace, MaxTries: c.MaxTries,
 	}}
+}
+
+// defaultServerConfig is what the tags of serverConfig say, for a server that no command line configures.
+func defaultServerConfig() serverConfig { return parsedDefaults[serverConfig]() }
+
+// defaultWorkerConfig is what the tags of workerConfig say.
+func defaultWorkerConfig() workerConfig { return parsedDefaults[workerConfig]() }
+
+// parsedDefaults fills a config from its tags and the environment.
+func parsedDefaults[T any]() T {
+	var c struct {
+		Config T `embed:""`
+	}
+	_, err := kong.Must(&c).Parse(nil)
+	if err != nil {
+		panic(err) // the tags are part of the program
+	}
+	return c.Config
 }

@@ -166,3 +166,29 @@ func (c *Client) JobLog(ctx context.Context, repo string, job, limit int64) (str
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, limit))
 	return string(raw), err
 }
+
+// Task is one hand-over of a job to a runner.
+type Task struct {
+	ID        int64  `json:"id"`
+	Name      string `json:"name"`
+	RunNumber int64  `json:"run_number"`
+	Status    string `json:"status"`
+}
+
+// Tasks returns all tasks of a repository.
+func (c *Client) Tasks(ctx context.Context, repo string) ([]Task, error) {
+	var all []Task
+	for page := 1; ; page++ {
+		var out struct {
+			Tasks []Task `json:"workflow_runs"`
+			Total int    `json:"total_count"`
+		}
+		if err := c.call(ctx, http.MethodGet, fmt.Sprintf("/repos/%s/actions/tasks?limit=50&page=%d", repo, page), nil, &out); err != nil {
+			return nil, err
+		}
+		all = append(all, out.Tasks...)
+		if len(out.Tasks) == 0 || len(all) >= out.Total {
+			return all, nil
+		}
+	}
+}

@@ -39,27 +39,24 @@ func (s *Stack) startGuard(context.Context, executables) error {
 	return err
 }
 
-// startPostgres starts an own cluster, unless there is another, and then chooses the
-// ports of the rest.
+// startPostgres chooses all ports and starts an own cluster, unless there is another.
 func (s *Stack) startPostgres(ctx context.Context, _ executables) error {
-	databaseURL := s.opt.DatabaseURL
-	if databaseURL == "" {
-		cluster, err := s.startCluster(ctx)
-		if err != nil {
-			return err
-		}
-		databaseURL = cluster.URL(databaseName)
-	}
 	if err := s.state.choosePorts(s.opt); err != nil {
 		return err
 	}
 	s.config = s.baseConfig()
-	s.config.DatabaseURL = databaseURL
+	s.config.DatabaseURL = s.opt.DatabaseURL
+	if s.opt.DatabaseURL == "" {
+		cluster, err := s.startCluster(ctx)
+		if err != nil {
+			return err
+		}
+		s.state.Ports.Postgres = cluster.Port()
+		s.config.DatabaseURL = cluster.URL(databaseName)
+	}
 	return s.saveState()
 }
 
-// startCluster leaves the choice of the port to the cluster: a server that a killed
-// predecessor left may still have it.
 func (s *Stack) startCluster(ctx context.Context) (*postgres.Cluster, error) {
 	output, err := s.openLog("postgres")
 	if err != nil {
@@ -77,11 +74,7 @@ func (s *Stack) startCluster(ctx context.Context) (*postgres.Cluster, error) {
 		return nil, err
 	}
 	s.started(cluster)
-	if err := cluster.Start(ctx); err != nil {
-		return nil, err
-	}
-	s.state.Ports.Postgres = cluster.Port()
-	return cluster, nil
+	return cluster, cluster.Start(ctx)
 }
 
 func (s *Stack) baseConfig() Config {

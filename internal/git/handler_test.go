@@ -159,6 +159,8 @@ func TestOnPushComesBeforeTheAnswer(t *testing.T) {
 		<-proceed
 		return nil
 	}})
+	release := sync.OnceFunc(func() { close(proceed) })
+	t.Cleanup(release)
 	c := newClient(t)
 	c.commit("one", nil)
 	done := make(chan error, 1)
@@ -172,7 +174,7 @@ func TestOnPushComesBeforeTheAnswer(t *testing.T) {
 		require.Fail(t, "the push returned before OnPush")
 	case <-time.After(300 * time.Millisecond):
 	}
-	close(proceed)
+	release()
 	require.NoError(t, <-done)
 }
 
@@ -230,6 +232,8 @@ func TestOnPushIsOneAtATimePerRepository(t *testing.T) {
 		}
 		return nil
 	}})
+	release := sync.OnceFunc(func() { close(proceed) })
+	t.Cleanup(release)
 	done := make(chan error, 2)
 	for _, branch := range []string{"a", "b"} {
 		c := newClient(t)
@@ -246,7 +250,7 @@ func TestOnPushIsOneAtATimePerRepository(t *testing.T) {
 		other.git("push", "-q", srv.as("ada", testID+1), "main")
 		require.Equal(t, testID+1, <-entered)
 	}
-	close(proceed)
+	release()
 	require.NoError(t, errors.Join(<-done, <-done))
 	require.Equal(t, testID, <-entered)
 }

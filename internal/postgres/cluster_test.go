@@ -30,6 +30,9 @@ func newCluster(t *testing.T, dir string, port int) (*Cluster, chan int) {
 
 func privateDir(t *testing.T) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("starts PostgreSQL")
+	}
 	dir, err := os.MkdirTemp("", "pawl-postgres-test-")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })

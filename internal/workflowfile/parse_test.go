@@ -248,7 +248,7 @@ func TestHostileFiles(t *testing.T) {
 		{"many includes", job("strategy: {matrix: {include: [" + strings.Repeat("{a: 1}, ", 10_000) + "]}}"), "has 10000 entries; the limit is 512"},
 		{"too many cells by include", job("strategy: {matrix: {include: [" + strings.Repeat("{a: 1}, ", 300) + "]}}"), "the matrix has 300 cells; the limit is 256"},
 		{"too many jobs", "on: push\njobs:\n" + manyJobs(1001, ""), "the workflow has 1001 jobs; the limit is 1000"},
-		{"too many jobs by matrix", "on: push\njobs:\n" + manyJobs(5, "strategy: {matrix: {a: [" + strings.Repeat("1,", 250) + "]}}, "), "with job \"j04\" the run has 1250 jobs; the limit is 1000"},
+		{"too many jobs by matrix", "on: push\njobs:\n" + manyJobs(5, "strategy: {matrix: {a: ["+strings.Repeat("1,", 250)+"]}}, "), "with job \"j04\" the run has 1250 jobs; the limit is 1000"},
 		{"payloads too large", "on: push\nenv: {A: " + strings.Repeat("x", 500_000) + "}\njobs:\n" + manyJobs(300, ""), "the jobs of the run have more than 67108864 bytes together"},
 		{"too many inputs", "on: {workflow_dispatch: {inputs: {" + manyKeys(26) + "}}}\njobs: {a: {steps: [{run: x}]}}", "declares 26 inputs; the limit is 25"},
 		{"too many labels", "on: push\njobs: {a: {runs-on: [" + manyKeysList(51) + "], steps: [{run: x}]}}", "`runs-on` gives 51 labels; the limit is 50"},

@@ -58,9 +58,12 @@ func Main(m *testing.M, options ...pgtest.Option) {
 	pgtest.Main(m, append(options, pgtest.Finally(shared.stop))...)
 }
 
-// New returns the shared server, started if need be.
+// New returns the shared server, started if need be. A test run with -short is skipped.
 func New(t testing.TB) Server {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("needs a Temporal server")
+	}
 	if shared == nil {
 		t.Fatal("temporaltest: the package's TestMain must call temporaltest.Main")
 	}

@@ -66,7 +66,8 @@ type Database struct {
 	Name string
 }
 
-// New returns a fresh copy of the template, dropped when the test ends.
+// New returns a fresh copy of the template, dropped when the test ends. A test run with
+// -short is skipped.
 func New(t testing.TB) *Database {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), setupLimit)
@@ -104,6 +105,9 @@ func Shared(t testing.TB) Server {
 
 func running(ctx context.Context, t testing.TB) *server {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("needs a PostgreSQL server")
+	}
 	if shared == nil {
 		t.Fatal("pgtest: the package's TestMain must call pgtest.Main")
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -45,7 +44,7 @@ func TestDatabasesAreMigratedAndSeparate(t *testing.T) {
 }
 
 func TestDatabaseIsDroppedWithItsTest(t *testing.T) {
-	var gone *Database
+	gone := New(t)
 	t.Run("inner", func(t *testing.T) {
 		gone = New(t)
 		conn, err := pgx.Connect(context.Background(), gone.URL)
@@ -57,16 +56,12 @@ func TestDatabaseIsDroppedWithItsTest(t *testing.T) {
 }
 
 func TestManyAtOnce(t *testing.T) {
-	var group sync.WaitGroup
 	for range 8 {
-		group.Go(func() {
-			database := New(t)
-			if count(t, database.URL) != 1 {
-				t.Error("not a copy of the template")
-			}
+		t.Run("one of many", func(t *testing.T) {
+			t.Parallel()
+			require.Equal(t, 1, count(t, New(t).URL))
 		})
 	}
-	group.Wait()
 }
 
 func TestSharedServer(t *testing.T) {

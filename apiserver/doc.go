@@ -1,0 +1,20 @@
+// Package apiserver answers everything that is not a runner: the REST API under /api/v1, which is compatible with that
+// of Gitea 1.27 (rest-api.md), git over smart HTTP, and a few plain pages.
+//
+// Each resource has one file with its routes beside their handlers. A handler decodes, calls, encodes; who may call it
+// is said by the guards in its route. For every request the order is that of rest-api.md §1.3: credentials, scope,
+// look-up, permission, body, handler.
+//
+// Deviations from Gitea, each on purpose:
+//
+//   - A member of an organization may read its repositories and nothing more; write and admin are given to
+//     collaborators by name, as there are no teams. Only owners create repositories in an organization.
+//   - An unknown actor in a list filter selects nothing, where Gitea answers 500.
+//   - All times are UTC, without fractions of a second.
+//   - GET .../actions/runners/registration-token works as POST does, for older clients.
+//   - Repositories are made without a first commit: auto_init is refused.
+//
+// The http.Server in front should set ReadHeaderTimeout (10 s) and IdleTimeout (2 min), and leave ReadTimeout and
+// WriteTimeout 0: bodies have a deadline of their own here, and logs and git transfers move their deadlines as they
+// progress.
+package apiserver

@@ -1,0 +1,74 @@
+package apiserver
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/pawl-ci/pawl/db"
+	"github.com/pawl-ci/pawl/internal/fault"
+	"github.com/pawl-ci/pawl/internal/git"
+)
+
+const jsonType = "application/json;charset=utf-8"
+
+// json answers with a value.
+func (c *call) json(status int, value any) error {
+	body, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Errorf("encode reply: %w", err)
+	}
+	writeJSON(c.w, status, body)
+	return nil
+}
+
+// empty answers without a body.
+func (c *call) empty(status int) error {
+	c.w.WriteHeader(status)
+	return nil
+}
+
+func writeJSON(w http.ResponseWriter, status int, body []byte) {
+	body = append(bytes.TrimSpace(body), '\n')
+	w.Header().Set("Content-Type", jsonType)
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // an error means that nobody listens any more
+}
+
+// errorBody is rest-api.md §1.5.
+type errorBody struct {
+	Message string `json:"message"`
+	URL     string `json:"url"`
+}
+
+func writeError(w http.ResponseWriter, root string, status int, text string) {
+	body, err := json.Marshal(errorBody{Message: text, URL: root + "/api/swagger"})
+	if err != nil { // two strings always encode
+		body = []byte("{}")
+	}
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	writeJSON(w, status, body)
+}
+
+// fail answers with an error.
+func (c *call) fail(err error) {
+	found := c.explain(err)
+	writeError(c.w, c.server.rootURL(c.r), found.Code.HTTPStatus(), found.Text())
+}
+
+// explain turns any error into a fault, and logs those that are ours.
+func (c *call) explain(err error) *fault.Error {
+	found := fault.From(err)
+	if found.Code == fault.CodeInternal && (errors.Is(err, db.ErrNotFound) || errors.Is(err, git.ErrNotFound)) {
+		found = fault.NotFound("not found")
+	}
+	if status := found.Code.HTTPStatus(); status >= http.StatusInternalServerError {
+		c.server.Logger.ErrorContext(c.ctx(), "request failed", "method", c.r.Method, "route", routeTemplate(c.r),
+			"status", status, "error", err)
+	}
+	return found
+}

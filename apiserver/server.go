@@ -1,0 +1,108 @@
+package apiserver
+
+import (
+	"fmt"
+	"net/http"
+	"sync"
+
+	"github.com/gorilla/mux"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/pawl-ci/pawl/internal/accounts"
+	"github.com/pawl-ci/pawl/internal/logchunk"
+	"github.com/pawl-ci/pawl/observability"
+)
+
+// apiPrefix is the path that every endpoint of the REST API is below.
+const apiPrefix = "/api/v1"
+
+// Server is the API server. It is safe for concurrent use.
+type Server struct {
+	Config
+	accounts *accounts.Service
+	verifier *accounts.Verifier
+	codec    *logchunk.Codec
+	panics   prometheus.Counter
+	streams  chan struct{} // one place for each followed log
+	handler  http.Handler
+
+	drain    sync.Once
+	draining chan struct{}
+}
+
+// New makes a server. It fails when a part of the configuration is missing, or a metric is registered already as
+// something else.
+func New(c Config) (*Server, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	s := &Server{Config: c.withDefaults(), draining: make(chan struct{})}
+	s.streams = make(chan struct{}, s.MaxStreams)
+	s.accounts = &accounts.Service{
+		DB: s.DB, Tokens: s.Tokens, Passwords: s.Passwords, Repositories: s.Repositories, CheckCloneURL: s.CheckCloneURL,
+	}
+	var err error
+	if s.verifier, err = accounts.NewVerifier(s.Passwords, s.Now); err != nil {
+		return nil, err
+	}
+	if s.codec, err = logchunk.NewCodec(); err != nil {
+		return nil, fmt.Errorf("api server: %w", err)
+	}
+	metrics, err := observability.NewHTTPMetrics(s.Registerer)
+	if err != nil {
+		return nil, fmt.Errorf("api server: %w", err)
+	}
+	if s.panics, err = newPanicCounter(s.Registerer); err != nil {
+		return nil, fmt.Errorf("api server: %w", err)
+	}
+	s.handler = observability.RequestIDs(s.NewID)(s.recovered(s.routes(metrics)))
+	return s, nil
+}
+
+// Handler answers /api/v1 and everything else that is not mounted beside it, such as the runner gateway.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Drain ends the streams of followed logs, whose clients come back to another server and go on where they were; all
+// else goes on. Call it before http.Server.Shutdown, which waits for streams. It may be called more than once.
+func (s *Server) Drain() { s.drain.Do(func() { close(s.draining) }) }
+
+func (s *Server) routes(metrics *observability.HTTPMetrics) http.Handler {
+	router := mux.NewRouter().UseEncodedPath().SkipClean(true)
+	router.Use(metrics.Middleware(routeTemplate))
+	for _, e := range s.endpoints() {
+		s.register(router, e)
+	}
+	for _, p := range s.webRoutes() {
+		s.registerWeb(router, p)
+	}
+	unmatched := metrics.Middleware(func(*http.Request) string { return "" })
+	router.NotFoundHandler = unmatched(http.HandlerFunc(http.NotFound))
+	router.MethodNotAllowedHandler = unmatched(http.HandlerFunc(methodNotAllowed))
+	return router
+}
+
+// endpoints are all of the REST API.
+func (s *Server) endpoints() []endpoint {
+	var all []endpoint
+	for _, routes := range []func() []endpoint{
+		s.metaRoutes, s.userRoutes, s.tokenRoutes, s.orgRoutes, s.repoRoutes, s.runRoutes, s.runListRoutes, s.jobRoutes,
+		s.logRoutes, s.taskRoutes, s.workflowRoutes, s.runnerRoutes,
+	} {
+		all = append(all, routes()...)
+	}
+	return all
+}
+
+// routeTemplate is the label of a request in metrics.
+func routeTemplate(r *http.Request) string {
+	if route := mux.CurrentRoute(r); route != nil {
+		if template, err := route.GetPathTemplate(); err == nil {
+			return template
+		}
+	}
+	return ""
+}
+
+func methodNotAllowed(w http.ResponseWriter, _ *http.Request) {
+	http.Error(w, "405 method not allowed", http.StatusMethodNotAllowed)
+}

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/pawl-ci/pawl/db"
+	"github.com/pawl-ci/pawl/internal/accounts"
+	"github.com/pawl-ci/pawl/internal/git"
+	"github.com/pawl-ci/pawl/internal/token"
+)
+
+// adminCommand manages accounts on the database itself, for when there is no administrator yet to do it by the API.
+type adminCommand struct {
+	User        adminUser        `cmd:"" help:"Make a user."`
+	Password    adminPassword    `cmd:"" help:"Set the password of a user."`
+	Token       adminTokenCmd    `cmd:"" help:"Make an access token and print it."`
+	Org         adminOrg         `cmd:"" help:"Make an organization."`
+	Repo        adminRepo        `cmd:"" help:"Make a repository."`
+	RunnerToken adminRunnerToken `cmd:"" help:"Print the token with which runners register for the whole installation."`
+}
+
+// adminBase is what all of them need.
+type adminBase struct {
+	secretConfig
+	DatabaseURL string `name:"database-url" env:"PAWL_DATABASE_URL" required:"" help:"URL of the Postgres database."`
+}
+
+// with runs fn with the database and the service of accounts open.
+func (b adminBase) with(ctx context.Context, store *git.Store, fn func(*db.DB, *accounts.Service) error) error {
+	key, err := b.key()
+	if err != nil {
+		return err
+	}
+	hasher, err := newHasher(key)
+	if err != nil {
+		return err
+	}
+	d, err := db.Open(ctx, b.DatabaseURL, db.Options{MaxConns: 2})
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return fn(d, newAccounts(d, hasher, store, git.MirrorOptions{}))
+}
+
+// readPassword takes a password from PAWL_PASSWORD or standard input, so that it is in no argument list.
+func readPassword() (string, error) {
+	if p, ok := os.LookupEnv("PAWL_PASSWORD"); ok {
+		return p, nil
+	}
+	fmt.Fprint(os.Stderr, "password: ")
+	var line string
+	_, err := fmt.Fscanln(os.Stdin, &line)
+	return strings.TrimSpace(line), err
+}
+
+type adminUser struct {
+	adminBase
+	Login      string `arg:"" help:"Login name."`
+	Email      string `help:"Mail address."`
+	Admin      bool   `help:"Make the user an administrator."`
+	NoPassword bool   `name:"no-password" help:"Let the user in by tokens only."`
+}
+
+// Run makes the user.
+func (c *adminUser) Run(ctx context.Context, logger *slog.Logger) error {
+	u := accounts.NewUser{Login: c.Login, Email: c.Email, Admin: c.Admin}
+	if u.Email == "" {
+		u.Email = c.Login + "@localhost.localdomain"
+	}
+	if !c.NoPassword {
+		var err error
+		if u.Password, err = readPassword(); err != nil {
+			return err
+		}
+	}
+	return c.with(ctx, nil, func(_ *db.DB, s *accounts.Service) error {
+		made, err := s.CreateUser(ctx, u)
+		if err == nil {
+			logger.InfoContext(ctx, "made user", "login", made.Login, "id", made.ID)
+		}
+		return err
+	})
+}
+
+type adminPassword struct {
+	adminBase
+	Login string `arg:"" help:"Login name."`
+}
+
+// Run sets the password.
+func (c *adminPassword) Run(ctx context.Context) error {
+	password, err := readPassword()
+	if err != nil {
+		return err
+	}
+	return c.with(ctx, nil, func(d *db.DB, s *accounts.Service) error {
+		u, err := d.OwnerByLogin(ctx, c.Login)
+		if err != nil {
+			return err
+		}
+		return s.SetPassword(ctx, u.ID, password)
+	})
+}
+
+type adminTokenCmd struct {
+	adminBase
+	Login  string   `arg:"" help:"Login name."`
+	Name   string   `default:"admin-command" help:"Name of the token."`
+	Scopes []string `default:"all" help:"Scopes, such as read:repository."`
+}
+
+// Run prints the token.
+func (c *adminTokenCmd) Run(ctx context.Context) error {
+	return c.with(ctx, nil, func(d *db.DB, s *accounts.Service) error {
+		u, err := d.OwnerByLogin(ctx, c.Login)
+		if err != nil {
+			return err
+		}
+		text, _, err := s.CreateToken(ctx, u.ID, c.Name, c.Scopes)
+		if err == nil {
+			fmt.Println(text)
+		}
+		return err
+	})
+}
+
+type adminOrg struct {
+	adminBase
+	Name  string `arg:"" help:"Name of the organization."`
+	Owner string `arg:"" help:"Login of its first owner."`
+}
+
+// Run makes the organization.
+func (c *adminOrg) Run(ctx context.Context) error {
+	return c.with(ctx, nil, func(d *db.DB, s *accounts.Service) error {
+		u, err := d.OwnerByLogin(ctx, c.Owner)
+		if err != nil {
+			return err
+		}
+		_, err = s.CreateOrganization(ctx, accounts.NewOrganization{Login: c.Name}, u.ID)
+		return err
+	})
+}
+
+type adminRepo struct {
+	adminBase
+	DataDir  string `name:"data-dir" env:"PAWL_DATA_DIR" default:"data" type:"path" help:"Directory of the git repositories."`
+	FullName string `arg:"" help:"owner/name."`
+	Private  bool   `help:"Hide it from those without permission."`
+	CloneURL string `name:"clone-url" help:"Where it lives, if that is outside."`
+}
+
+// Run makes the repository.
+func (c *adminRepo) Run(ctx context.Context, logger *slog.Logger) error {
+	login, name, ok := strings.Cut(c.FullName, "/")
+	if !ok {
+		return fmt.Errorf("%q is not of the form owner/name", c.FullName)
+	}
+	store, err := git.Open(ctx, git.Options{Root: c.DataDir, Logger: logger})
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	return c.with(ctx, store, func(d *db.DB, s *accounts.Service) error {
+		owner, err := d.OwnerByLogin(ctx, login)
+		if err != nil {
+			return err
+		}
+		_, err = s.CreateRepository(ctx, owner, accounts.NewRepository{Name: name, Private: c.Private, CloneURL: c.CloneURL})
+		return err
+	})
+}
+
+type adminRunnerToken struct {
+	adminBase
+}
+
+// Run prints the token.
+func (c *adminRunnerToken) Run(ctx context.Context) error {
+	return c.with(ctx, nil, func(d *db.DB, s *accounts.Service) error {
+		fresh := token.New()
+		text, err := d.ActiveRegistrationToken(ctx, db.Scope{}, fresh, s.Tokens.Hash(fresh))
+		if err == nil {
+			fmt.Println(text)
+		}
+		return err
+	})
+}

@@ -1,0 +1,99 @@
+package workflowfile
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/pawl-ci/pawl/internal/ci"
+)
+
+// outcome is what the schedule says about one job whose needs ended in this way.
+func outcome(t *testing.T, cancel bool, results ...ci.Status) ci.Candidate {
+	t.Helper()
+	var jobs []ci.JobSpec
+	var needs []string
+	for i := range results {
+		key := string(rune('a' + i))
+		jobs = append(jobs, ci.JobSpec{ID: int64(i + 1), Key: key, Status: results[i]})
+		needs = append(needs, key)
+	}
+	s, err := ci.NewSchedule(append(jobs, ci.JobSpec{ID: 99, Key: "z", Needs: needs, HasIf: true}))
+	require.NoError(t, err)
+	if cancel {
+		s.CancelAll()
+	}
+	return s.Candidates()[0]
+}
+
+// TestEvalIf holds execution-semantics.md §4.2 and §4.3: status function × results of the needs × cancel.
+func TestEvalIf(t *testing.T) {
+	const ok, bad, off, skip = ci.StatusSuccess, ci.StatusFailure, ci.StatusCancelled, ci.StatusSkipped
+	type want struct{ absent, plain, always, success, failure, cancelled, notCancelled bool }
+	for _, tc := range []struct {
+		name    string
+		results []ci.Status
+		cancel  bool
+		want    want
+	}{
+		{"no needs", nil, false, want{true, true, true, true, false, false, true}},
+		{"success", []ci.Status{ok, ok}, false, want{true, true, true, true, false, false, true}},
+		{"failure", []ci.Status{ok, bad}, false, want{false, false, true, false, true, false, true}},
+		{"cancelled need", []ci.Status{ok, off}, false, want{false, false, true, false, false, false, true}},
+		{"skipped need", []ci.Status{ok, skip}, false, want{false, false, true, false, false, false, true}},
+		{"failure and cancelled", []ci.Status{bad, off}, false, want{false, false, true, false, true, false, true}},
+		{"run cancelled", []ci.Status{ok}, true, want{false, false, true, false, false, true, false}},
+		{"run cancelled after a failure", []ci.Status{bad}, true, want{false, false, true, false, false, true, false}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			facts := outcome(t, tc.cancel, tc.results...).Facts
+			for raw, holds := range map[string]bool{
+				"": tc.want.absent, "true": tc.want.plain, "github.ref == 'main'": tc.want.plain, "always()": tc.want.always,
+				"success()": tc.want.success, "failure()": tc.want.failure, "cancelled()": tc.want.cancelled, "!cancelled()": tc.want.notCancelled,
+				"${{ !cancelled() }}": tc.want.notCancelled, "success() || failure()": tc.want.success || tc.want.failure, "false": false, "always() && false": false,
+			} {
+				got, err := EvalIf(raw, IfContext{GitHub: map[string]any{"ref": "main"}, Facts: facts})
+				require.NoError(t, err, raw)
+				require.Equal(t, holds, got, raw)
+			}
+		})
+	}
+}
+
+// TestEvalIfContexts holds execution-semantics.md §4.1; inputs are typed (§9.5, GH).
+func TestEvalIfContexts(t *testing.T) {
+	c := IfContext{
+		GitHub: map[string]any{"event_name": "push", "event": map[string]any{"n": 3}},
+		Inputs: map[string]any{"flag": false, "text": "false", "n": 2.0},
+		Vars:   map[string]string{"DEPLOY": "yes"},
+		Needs:  map[string]NeedResult{"build": {Result: "success", Outputs: map[string]string{"go": "true"}}},
+		Matrix: map[string]any{"os": "linux"},
+		Index:  1, Total: 4, Facts: ci.Facts{Success: true},
+	}
+	for raw, want := range map[string]bool{
+		"github.event_name == 'push'": true, "gitea.event.n == 3": true, "inputs.flag": false, "inputs.text": true, "inputs.n > 1": true,
+		"vars.deploy == 'YES'": true, "needs.build.result == 'success'": true, "needs.build.outputs.go == 'true'": true, "needs.build.outputs.go": true,
+		"needs.other.result": false, "matrix.os == 'linux'": true, "strategy.job-index == 1": true, "strategy.job-total == 4": true,
+		"strategy.max-parallel == 4": true, "strategy.fail-fast": false, "contains(needs.*.result, 'success')": true, "contains(needs.*.result, 'failure')": false,
+	} {
+		got, err := EvalIf(raw, c)
+		require.NoError(t, err, raw)
+		require.Equal(t, want, got, raw)
+	}
+}
+
+func TestEvalIfErrors(t *testing.T) {
+	good := IfContext{Facts: ci.Facts{Success: true}}
+	for raw, want := range map[string]string{
+		"true && nope()":           "if: character 9: unknown function 'nope'",
+		"secrets.X":                "if: character 1: the context 'secrets' is not available here",
+		"always() && env.X":        "if: character 13: the context 'env' is not available here",
+		"fromJSON('{')":            "if: character 1: fromJSON: the text ends too early",
+		"${{ a":                    "if: character 1: the expression that begins here has no closing }}",
+		"hashFiles('x') == ''":     "if: character 1: hashFiles() is not available here: it works on the runner only",
+		"github.ref == 'x' && || ": "if: character 22: expected a value, found '||'",
+	} {
+		_, err := EvalIf(raw, good)
+		require.EqualError(t, err, want)
+	}
+}

@@ -1,0 +1,179 @@
+package runnergw
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	runnerv1 "gitea.dev/actions-proto-go/runner/v1"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/pawl-ci/pawl/db"
+	"github.com/pawl-ci/pawl/internal/ci"
+)
+
+const (
+	// runTTL bounds how long a renamed repository or user is shown under its old name.
+	runTTL        = time.Minute
+	maxCachedRuns = 256
+)
+
+// contentBuilder builds what a runner gets (runner-protocol.md §7).
+type contentBuilder struct {
+	db      *db.DB
+	options Options
+	key     []byte
+	now     func() time.Time
+	runs    *cache[int64, *runContent] // by attempt
+}
+
+// runContent is what all jobs of an attempt share. It is never changed, because tasks refer to its values.
+type runContent struct {
+	repository string
+	fields     map[string]*structpb.Value
+}
+
+func newContentBuilder(d Deps, o Options) *contentBuilder {
+	return &contentBuilder{db: d.DB, options: o, key: d.RuntimeKey, now: d.Now,
+		runs: newCache[int64, *runContent](d.Now, maxCachedRuns, runTTL)}
+}
+
+// build makes the content of a task; secret is its token and root the address of this server. An error that is not
+// transient means that it will never succeed.
+func (b *contentBuilder) build(ctx context.Context, c *db.Claimed, secret, root string) (*runnerv1.Task, error) {
+	if len(c.Payload) == 0 {
+		return nil, errors.New("the job has no payload")
+	}
+	fields, err := b.taskContext(ctx, c, secret, root)
+	if err != nil {
+		return nil, err
+	}
+	needs, err := b.needs(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return &runnerv1.Task{
+		Id: c.TaskID, WorkflowPayload: c.Payload, Context: &structpb.Struct{Fields: fields}, Needs: needs,
+		// Runners panic when there are no secrets at all (runner-protocol.md §6).
+		Secrets: map[string]string{"GITEA_TOKEN": secret, "GITHUB_TOKEN": secret},
+		Vars:    map[string]string{},
+	}, nil
+}
+
+// taskContext is the context of runner-protocol.md §7.2.
+func (b *contentBuilder) taskContext(ctx context.Context, c *db.Claimed, secret, root string) (map[string]*structpb.Value, error) {
+	run, err := b.run(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	runtime, err := runtimeToken(b.key, c, b.now())
+	if err != nil {
+		return nil, err
+	}
+	fields := maps.Clone(run.fields)
+	for key, value := range map[string]string{
+		"job":                       c.Key,
+		"token":                     secret,
+		"gitea_runtime_token":       runtime,
+		"gitea_default_actions_url": b.actionsURL(root),
+		"server_url":                root,
+		"api_url":                   root + "/api/v1",
+		"graphql_url":               "",
+		"repositoryUrl":             root + "/" + run.repository,
+	} {
+		fields[key] = structpb.NewStringValue(value)
+	}
+	return fields, nil
+}
+
+func (b *contentBuilder) actionsURL(root string) string {
+	if b.options.ActionsURL != "" {
+		return b.options.ActionsURL
+	}
+	return root
+}
+
+// placeholders are keys that upstream sends empty.
+var placeholders = []string{"action", "action_path", "action_ref", "action_repository", "action_status", "env", "event_path", "path", "workspace"}
+
+func (b *contentBuilder) run(ctx context.Context, c *db.Claimed) (*runContent, error) {
+	if run, ok := b.runs.get(c.AttemptID); ok {
+		return run, nil
+	}
+	read, err := b.db.RunContext(ctx, c.RunID, c.Attempt)
+	if err != nil {
+		return nil, err
+	}
+	github, err := read.Facts.GitHub()
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range placeholders {
+		github[key] = ""
+	}
+	fields, err := structpb.NewStruct(github)
+	if err != nil {
+		return nil, fmt.Errorf("context of run %d: %w", c.RunID, err)
+	}
+	run := &runContent{repository: read.Facts.Repository, fields: fields.Fields}
+	b.runs.put(c.AttemptID, run)
+	return run, nil
+}
+
+// needs has one entry for each needed job, however many cells it has (runner-protocol.md §7.3).
+func (b *contentBuilder) needs(ctx context.Context, c *db.Claimed) (map[string]*runnerv1.TaskNeed, error) {
+	needs := make(map[string]*runnerv1.TaskNeed, len(c.Needs))
+	if len(c.Needs) == 0 {
+		return needs, nil
+	}
+	cells, err := b.db.NeedOutcomes(ctx, c.AttemptID, c.Needs)
+	if err != nil {
+		return nil, err
+	}
+	return mergeNeeds(cells)
+}
+
+// mergeNeeds adds cells up in their order: of several values of an output the last that is not empty wins.
+func mergeNeeds(cells []db.NeedOutcome) (map[string]*runnerv1.TaskNeed, error) {
+	needs := map[string]*runnerv1.TaskNeed{}
+	outcomes := map[string][]ci.Outcome{}
+	for _, cell := range cells {
+		status, err := ci.ParseStatus(cell.Status)
+		if err != nil {
+			return nil, fmt.Errorf("needed job %s: %w", cell.Key, err)
+		}
+		outcomes[cell.Key] = append(outcomes[cell.Key], ci.Outcome{Status: status, Soft: cell.ContinueOnError})
+		if needs[cell.Key] == nil {
+			needs[cell.Key] = &runnerv1.TaskNeed{Outputs: map[string]string{}}
+		}
+		mergeOutputs(needs[cell.Key].Outputs, cell.Outputs)
+	}
+	for key, need := range needs {
+		need.Result = resultOf(ci.Aggregate(outcomes[key]))
+	}
+	return needs, nil
+}
+
+func mergeOutputs(into, from map[string]string) {
+	for k, v := range from {
+		if _, known := into[k]; !known || v != "" {
+			into[k] = v
+		}
+	}
+}
+
+func resultOf(s ci.Status) runnerv1.Result {
+	switch s {
+	case ci.StatusSuccess:
+		return runnerv1.Result_RESULT_SUCCESS
+	case ci.StatusFailure:
+		return runnerv1.Result_RESULT_FAILURE
+	case ci.StatusCancelled, ci.StatusCancelling:
+		return runnerv1.Result_RESULT_CANCELLED
+	case ci.StatusSkipped:
+		return runnerv1.Result_RESULT_SKIPPED
+	}
+	return runnerv1.Result_RESULT_UNSPECIFIED
+}

@@ -1,0 +1,188 @@
+package runnergw
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"connectrpc.com/connect"
+	runnerv1 "gitea.dev/actions-proto-go/runner/v1"
+
+	"github.com/pawl-ci/pawl/db"
+	"github.com/pawl-ci/pawl/internal/token"
+)
+
+const (
+	// answerMargin is how long before the deadline of a poll it is answered.
+	answerMargin = 100 * time.Millisecond
+	// claimMargin is the least time before the deadline at which a task is still claimed.
+	claimMargin = 50 * time.Millisecond
+	// contendedPause is how soon a poll looks again that found only offers which others had locked.
+	contendedPause = 20 * time.Millisecond
+)
+
+// FetchTask implements runner-protocol.md §6: the poll is held until there is a task or its deadline is near. The
+// version is a hint that runners send back; it is never compared (known-problems.md B1).
+func (s *runnerService) FetchTask(ctx context.Context, req *connect.Request[runnerv1.FetchTaskRequest]) (*connect.Response[runnerv1.FetchTaskResponse], error) {
+	c, err := knownRunner(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.g.presence.online(c.runner.ID)
+	task, err := s.g.poll(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return connect.NewResponse(&runnerv1.FetchTaskResponse{Task: task, TasksVersion: max(req.Msg.TasksVersion, 1)}), nil
+}
+
+// poll returns nil when there was nothing until it had to answer.
+func (g *Gateway) poll(ctx context.Context, c *caller) (*runnerv1.Task, error) {
+	w, ok := g.dispatch.join(c.runner)
+	if !ok {
+		return nil, nil
+	}
+	defer g.dispatch.leave(w)
+	holding, cancel := context.WithDeadline(ctx, g.holdUntil(ctx))
+	defer cancel()
+	for {
+		task, again, err := g.look(holding, w, c)
+		if holding.Err() != nil && ctx.Err() == nil && task == nil {
+			return nil, nil
+		}
+		if task != nil || err != nil {
+			return task, err
+		}
+		if !g.dispatch.wait(holding, w, again) {
+			return nil, nil
+		}
+	}
+}
+
+// holdUntil is when a poll is answered at the latest.
+func (g *Gateway) holdUntil(ctx context.Context) time.Time {
+	until := time.Now().Add(g.options.MaxHold)
+	if deadline, ok := ctx.Deadline(); ok && deadline.Add(-answerMargin).Before(until) {
+		// A short deadline leaves time for one look.
+		until = deadline.Add(-claimMargin)
+		if earlier := deadline.Add(-answerMargin); earlier.After(time.Now()) {
+			until = earlier
+		}
+	}
+	return until
+}
+
+// look tries once to get a task; again is when to look next without having been woken. The context ends when there is
+// no time left to claim one.
+func (g *Gateway) look(ctx context.Context, w *waiter, c *caller) (task *runnerv1.Task, again time.Duration, err error) {
+	again = jitter(g.options.SearchEvery)
+	r, err := g.auth.runner(ctx, c.runner.UUID)
+	if err != nil {
+		return nil, again, err
+	}
+	g.dispatch.look(w, r)
+	switch {
+	case !r.RemovedAt.IsZero() && r.IsEphemeral:
+		return nil, again, errRemoved
+	case !r.RemovedAt.IsZero():
+		return nil, again, errUnregistered
+	case r.IsDisabled:
+		return nil, again, nil
+	}
+	secret := token.New()
+	got, err := g.claim(ctx, r, secret)
+	switch {
+	case err != nil:
+		return nil, again, err
+	case got.Task == nil && got.Contended:
+		return nil, jitter(contendedPause), nil
+	case got.Task == nil:
+		return nil, again, nil
+	}
+	task, err = g.handOver(ctx, r, got, secret, c.root)
+	return task, 0, err
+}
+
+// claim makes a task of the first offer that fits the runner.
+func (g *Gateway) claim(ctx context.Context, r *db.Runner, secret string) (db.ClaimResult, error) {
+	select {
+	case g.claims <- struct{}{}:
+		defer func() { <-g.claims }()
+	case <-ctx.Done():
+		return db.ClaimResult{}, dbFault(ctx.Err())
+	}
+	if ctx.Err() != nil {
+		return db.ClaimResult{}, dbFault(ctx.Err())
+	}
+	// A claim that has begun is not cut off in the middle, because then nobody would know whether it succeeded.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), queryLimit)
+	defer cancel()
+	sets, err := g.labels.served(ctx, r.Labels)
+	if err != nil {
+		return db.ClaimResult{}, dbFault(err)
+	}
+	got, err := g.db.Claim(ctx, db.Claim{RunnerID: r.ID, Scope: r.Scope(), LabelSets: sets, TokenHash: g.tokens.Hash(secret), IsEphemeral: r.IsEphemeral})
+	if errors.Is(err, db.ErrRunnerUsed) {
+		return got, g.removeUsed(ctx, r)
+	}
+	return got, dbFault(err)
+}
+
+// removeUsed removes an ephemeral runner that asks for a second task (runner-protocol.md §6).
+func (g *Gateway) removeUsed(ctx context.Context, r *db.Runner) error {
+	if err := g.db.RemoveRunner(ctx, r.ID); err != nil && !errors.Is(err, db.ErrNotFound) {
+		return dbFault(err)
+	}
+	g.auth.forget(r.UUID)
+	return errRemoved
+}
+
+// handOver builds the content of a task that was just claimed. A task that cannot be built fails by itself: other
+// tasks must not suffer from it (known-problems.md B4). nil without an error means that there may be another one.
+func (g *Gateway) handOver(ctx context.Context, r *db.Runner, got db.ClaimResult, secret, root string) (*runnerv1.Task, error) {
+	working, cancel := context.WithTimeout(context.WithoutCancel(ctx), queryLimit)
+	defer cancel()
+	c := got.Task
+	g.claimed(working, r, got)
+	task, err := g.content.build(working, c, secret, root)
+	switch {
+	case err != nil && isTransient(err):
+		g.giveUp(c, g.db.ReleaseTask, "the task could not be handed out because the database could not be reached")
+		return nil, dbFault(err)
+	case err != nil:
+		g.log.Error("task cannot be built", "task", c.TaskID, "job", c.JobID, "error", err)
+		g.giveUp(c, g.db.FailTask, "the task could not be built: "+err.Error())
+		return nil, nil
+	case errors.Is(context.Cause(ctx), context.Canceled):
+		g.giveUp(c, g.db.ReleaseTask, "the runner went away before it got the task")
+		return nil, dbFault(ctx.Err())
+	}
+	return task, nil
+}
+
+// claimed does what a claim entails for others.
+func (g *Gateway) claimed(ctx context.Context, r *db.Runner, got db.ClaimResult) {
+	c := got.Task
+	g.metrics.dispatchLatency.Observe(c.Waited.Seconds())
+	g.tasks.claimed(r.ID, c)
+	if c.Attached {
+		g.deliver.claimed(c.JobID)
+	}
+	if got.Next == nil {
+		return
+	}
+	if err := g.wakeFor(ctx, *got.Next); err != nil {
+		g.log.Warn("no poll woken for the next offer", "error", err)
+	}
+}
+
+// giveUp ends a claimed task that no runner will get. If that fails, the task is lost when it is not confirmed.
+func (g *Gateway) giveUp(c *db.Claimed, end func(context.Context, int64, string) ([]db.TaskEnded, error), reason string) {
+	ctx, cancel := context.WithTimeout(context.Background(), queryLimit)
+	defer cancel()
+	ended, err := end(ctx, c.TaskID, reason)
+	if err != nil {
+		g.log.Warn("task not released", "task", c.TaskID, "error", err)
+	}
+	g.deliver.ended(ended...)
+}
