@@ -67,3 +67,12 @@ func (s *Server) temporal(run int64, attempt int) string {
 	return fmt.Sprintf("%s/namespaces/%s/workflows/%s", s.TemporalUIURL, url.PathEscape(s.TemporalNamespace),
 		url.PathEscape(workflows.RunWorkflowID(run, attempt)))
 }
+
+// escapePath escapes each part of a path, and keeps its slashes.
+func escapePath(path string) string {
+	parts := strings.Split(path, "/")
+	for i, part := range parts {
+		parts[i] = url.PathEscape(part)
+	}
+	return strings.Join(parts, "/")
+}

@@ -43,77 +43,80 @@ func (g *Gateway) poll(ctx context.Context, c *caller) (*runnerv1.Task, error) {
 		return nil, nil
 	}
 	defer g.dispatch.leave(w)
-	holding, cancel := context.WithDeadline(ctx, g.holdUntil(ctx))
-	defer cancel()
+	until := g.holdUntil(ctx)
 	for {
-		task, again, err := g.look(holding, w, c)
-		if holding.Err() != nil && ctx.Err() == nil && task == nil {
-			return nil, nil
-		}
+		task, again, err := g.look(ctx, until, w, c)
 		if task != nil || err != nil {
 			return task, err
 		}
-		if !g.dispatch.wait(holding, w, again) {
+		if !g.dispatch.wait(ctx, w, min(again, time.Until(until))) || !time.Now().Before(until) {
 			return nil, nil
 		}
 	}
 }
 
-// holdUntil is when a poll is answered at the latest.
+// holdUntil is when a poll is answered at the latest, and until when a task is claimed for it. A deadline that is
+// too short for the usual margin leaves time for one look.
 func (g *Gateway) holdUntil(ctx context.Context) time.Time {
-	until := time.Now().Add(g.options.MaxHold)
-	if deadline, ok := ctx.Deadline(); ok && deadline.Add(-answerMargin).Before(until) {
-		// A short deadline leaves time for one look.
-		until = deadline.Add(-claimMargin)
-		if earlier := deadline.Add(-answerMargin); earlier.After(time.Now()) {
-			until = earlier
-		}
+	now := time.Now()
+	until := now.Add(g.options.MaxHold)
+	deadline, ok := ctx.Deadline()
+	if !ok || deadline.Add(-answerMargin).After(until) {
+		return until
 	}
-	return until
+	if comfortable := deadline.Add(-answerMargin); comfortable.After(now) {
+		return comfortable
+	}
+	return deadline.Add(-claimMargin)
 }
 
-// look tries once to get a task; again is when to look next without having been woken. The context ends when there is
-// no time left to claim one.
-func (g *Gateway) look(ctx context.Context, w *waiter, c *caller) (task *runnerv1.Task, again time.Duration, err error) {
+// look tries once to get a task; again is when to look next without having been woken.
+func (g *Gateway) look(ctx context.Context, until time.Time, w *waiter, c *caller) (task *runnerv1.Task, again time.Duration, err error) {
 	again = jitter(g.options.SearchEvery)
-	r, err := g.auth.runner(ctx, c.runner.UUID)
+	r, err := g.mayWork(ctx, c)
 	if err != nil {
 		return nil, again, err
 	}
 	g.dispatch.look(w, r)
-	switch {
-	case !r.RemovedAt.IsZero() && r.IsEphemeral:
-		return nil, again, errRemoved
-	case !r.RemovedAt.IsZero():
-		return nil, again, errUnregistered
-	case r.IsDisabled:
+	if r.IsDisabled {
 		return nil, again, nil
 	}
 	secret := token.New()
-	got, err := g.claim(ctx, r, secret)
+	got, err := g.claim(ctx, until, r, secret)
 	switch {
 	case err != nil:
 		return nil, again, err
-	case got.Task == nil && got.Contended:
+	case got.Task != nil:
+		task, err = g.handOver(ctx, r, got, secret, c.root)
+		return task, 0, err
+	case got.Contended:
 		return nil, jitter(contendedPause), nil
-	case got.Task == nil:
-		return nil, again, nil
 	}
-	task, err = g.handOver(ctx, r, got, secret, c.root)
-	return task, 0, err
+	return nil, again, nil
 }
 
-// claim makes a task of the first offer that fits the runner.
-func (g *Gateway) claim(ctx context.Context, r *db.Runner, secret string) (db.ClaimResult, error) {
-	select {
-	case g.claims <- struct{}{}:
-		defer func() { <-g.claims }()
-	case <-ctx.Done():
-		return db.ClaimResult{}, dbFault(ctx.Err())
+// mayWork returns the calling runner as it is now, which may have changed since its poll began.
+func (g *Gateway) mayWork(ctx context.Context, c *caller) (*db.Runner, error) {
+	ctx, cancel := context.WithTimeout(ctx, queryLimit)
+	defer cancel()
+	r, err := g.auth.runner(ctx, c.runner.UUID)
+	switch {
+	case err != nil:
+		return nil, err
+	case r.RemovedAt.IsZero():
+		return r, nil
+	case r.IsEphemeral:
+		return nil, errRemoved
 	}
-	if ctx.Err() != nil {
-		return db.ClaimResult{}, dbFault(ctx.Err())
+	return nil, errUnregistered
+}
+
+// claim makes a task of the first offer that fits the runner, unless it is too late.
+func (g *Gateway) claim(ctx context.Context, until time.Time, r *db.Runner, secret string) (db.ClaimResult, error) {
+	if !g.takeClaimSlot(ctx, until) {
+		return db.ClaimResult{}, nil
 	}
+	defer func() { <-g.claims }()
 	// A claim that has begun is not cut off in the middle, because then nobody would know whether it succeeded.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), queryLimit)
 	defer cancel()
@@ -121,11 +124,27 @@ func (g *Gateway) claim(ctx context.Context, r *db.Runner, secret string) (db.Cl
 	if err != nil {
 		return db.ClaimResult{}, dbFault(err)
 	}
-	got, err := g.db.Claim(ctx, db.Claim{RunnerID: r.ID, Scope: r.Scope(), LabelSets: sets, TokenHash: g.tokens.Hash(secret), IsEphemeral: r.IsEphemeral})
+	got, err := g.db.Claim(ctx, db.Claim{RunnerID: r.ID, Scope: r.Scope(), LabelSets: sets, TokenHash: g.tokens.Hash(secret),
+		IsEphemeral: r.IsEphemeral})
 	if errors.Is(err, db.ErrRunnerUsed) {
 		return got, g.removeUsed(ctx, r)
 	}
 	return got, dbFault(err)
+}
+
+// takeClaimSlot waits until fewer than maxClaims claims run; false when the poll is over before.
+func (g *Gateway) takeClaimSlot(ctx context.Context, until time.Time) bool {
+	ctx, cancel := context.WithDeadline(ctx, until)
+	defer cancel()
+	if ctx.Err() != nil {
+		return false
+	}
+	select {
+	case g.claims <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // removeUsed removes an ephemeral runner that asks for a second task (runner-protocol.md §6).
@@ -153,7 +172,7 @@ func (g *Gateway) handOver(ctx context.Context, r *db.Runner, got db.ClaimResult
 		g.log.Error("task cannot be built", "task", c.TaskID, "job", c.JobID, "error", err)
 		g.giveUp(c, g.db.FailTask, "the task could not be built: "+err.Error())
 		return nil, nil
-	case errors.Is(context.Cause(ctx), context.Canceled):
+	case ctx.Err() != nil:
 		g.giveUp(c, g.db.ReleaseTask, "the runner went away before it got the task")
 		return nil, dbFault(ctx.Err())
 	}

@@ -120,4 +120,3 @@ func (g *Gateway) Stop() {
 	g.beats.stop()
 	g.deliver.stop()
 }
-

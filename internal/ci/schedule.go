@@ -1,9 +1,6 @@
 package ci
 
-import (
-	"fmt"
-	"slices"
-)
+import "fmt"
 
 // JobSpec is one job of an attempt: one cell of a matrix, or the only cell of a job without a matrix.
 type JobSpec struct {
@@ -140,17 +137,22 @@ func (s *Schedule) link() error {
 		return wrong[0]
 	}
 	for i, k := range s.order {
-		for _, name := range graph[i].Needs {
-			need := s.keys[name]
-			if slices.Contains(k.needs, need) {
-				continue
-			}
+		s.connect(k, graph[i].Needs)
+	}
+	return nil
+}
+
+// connect ties a key to the ones that it needs; an entry that comes twice counts once.
+func (s *Schedule) connect(k *key, names []string) {
+	seen := make(map[string]bool, len(names))
+	for _, name := range names {
+		if need := s.keys[name]; !seen[name] {
+			seen[name] = true
 			k.needs = append(k.needs, need)
 			need.dependants = append(need.dependants, k)
 		}
-		k.waitsFor = len(k.needs)
 	}
-	return nil
+	k.waitsFor = len(k.needs)
 }
 
 // count takes job j in (1) or out (-1) of the sums it is part of.

@@ -3,6 +3,7 @@ package devstack
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -113,6 +114,13 @@ func requireTemporalWorks(t *testing.T, info Info) {
 	defer cancel()
 	_, err = c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: "still-works", TaskQueue: "nobody"}, "Anything")
 	require.NoError(t, err)
+
+	response, err := http.Get(info.TemporalMetricsURL)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	metrics, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	require.Contains(t, string(metrics), `temporal_server_service_requests_total{namespace="pawl",operation="StartWorkflowExecution"`)
 }
 
 // TestNothingOutlivesAKilledStack kills the stack with -9 in the middle of a job and

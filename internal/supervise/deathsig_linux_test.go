@@ -2,8 +2,6 @@ package supervise
 
 import (
 	"bufio"
-	"context"
-	"fmt"
 	"os"
 	"os/exec"
 	"strconv"
@@ -12,25 +10,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 )
-
-// parentOfDeathSignalTest is the process that the test kills.
-func parentOfDeathSignalTest() {
-	p, err := New(Options{
-		Name: "child",
-		Command: func(context.Context) (Command, error) {
-			return Command{Path: "/bin/sleep", Args: []string{"600"}}, nil
-		},
-		OnChange: func(pid int) { fmt.Println(pid) },
-	})
-	if err == nil {
-		err = p.Start(context.Background())
-	}
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	<-p.Done()
-}
 
 func TestChildDiesWithAKilledParent(t *testing.T) {
 	parent := exec.Command(os.Args[0])

@@ -3,6 +3,7 @@ package supervise
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -21,6 +22,25 @@ func TestMain(m *testing.M) {
 		return
 	}
 	goleak.VerifyTestMain(m)
+}
+
+// parentOfDeathSignalTest is the process that the test kills.
+func parentOfDeathSignalTest() {
+	p, err := New(Options{
+		Name: "child",
+		Command: func(context.Context) (Command, error) {
+			return Command{Path: "/bin/sleep", Args: []string{"600"}}, nil
+		},
+		OnChange: func(pid int) { fmt.Println(pid) },
+	})
+	if err == nil {
+		err = p.Start(context.Background())
+	}
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	<-p.Done()
 }
 
 // shell returns options that run script and report process ids on the channel.

@@ -1,9 +1,6 @@
 package workflowfile
 
-import (
-	"regexp"
-	"slices"
-)
+import "regexp"
 
 // identifier is what a job or step may be called.
 var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
@@ -118,8 +115,10 @@ func (p *parser) strategy(n *node) *node {
 // unique drops repeated entries.
 func unique(list []string) []string {
 	var out []string
+	seen := make(map[string]bool, len(list))
 	for _, s := range list {
-		if !slices.Contains(out, s) {
+		if !seen[s] {
+			seen[s] = true
 			out = append(out, s)
 		}
 	}

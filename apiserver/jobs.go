@@ -1,0 +1,101 @@
+package apiserver
+
+import (
+	"net/http"
+
+	"github.com/pawl-ci/pawl/db"
+	"github.com/pawl-ci/pawl/internal/fault"
+)
+
+// job is the path of one job.
+const job = "/repos/{owner}/{repo}/actions/jobs/{job_id}"
+
+func (s *Server) jobRoutes() []endpoint {
+	return []endpoint{
+		{http.MethodGet, "/repos/{owner}/{repo}/actions/jobs", reader(), listRepoJobs},
+		{http.MethodGet, job, reader(), getJob},
+		{http.MethodGet, run + "/jobs", anyReader(), listRunJobs},
+		{http.MethodGet, run + "/attempts/{attempt}/jobs", anyReader(), listAttemptJobs},
+		{http.MethodGet, "/orgs/{org}/actions/jobs", orgMember(), listOrgJobs},
+		{http.MethodGet, "/user/actions/jobs", []guard{isPerson, seesPrivate}, listUserJobs},
+		{http.MethodGet, "/admin/actions/jobs", siteAdmin(), listAllJobs},
+	}
+}
+
+func getJob(c *call) error {
+	v, err := c.server.DB.Job(c.ctx(), c.repo.ID, c.id("job_id"))
+	if err != nil {
+		return err
+	}
+	return c.json(http.StatusOK, showJob(c.server.rootURL(c.r), v, c.repo))
+}
+
+func listRepoJobs(c *call) error { return listJobs(c, db.JobFilter{RepoID: c.repo.ID}) }
+
+// listRunJobs lists the jobs of the latest attempt.
+func listRunJobs(c *call) error {
+	id := c.id("run")
+	if id <= 0 {
+		return fault.BadRequest("invalid run id")
+	}
+	v, err := c.server.DB.Run(c.ctx(), c.repo.ID, id, 0)
+	if err != nil {
+		return err
+	}
+	return listJobs(c, db.JobFilter{RepoID: c.repo.ID, RunID: id, Attempt: v.Run.Attempt})
+}
+
+func listAttemptJobs(c *call) error {
+	v, err := c.attemptView()
+	if err != nil {
+		return err
+	}
+	return listJobs(c, db.JobFilter{RepoID: c.repo.ID, RunID: v.Run.ID, Attempt: v.Run.Attempt})
+}
+
+func listOrgJobs(c *call) error {
+	return listJobs(c, db.JobFilter{OwnerID: c.org.ID, ReadableBy: c.caller.user})
+}
+
+func listUserJobs(c *call) error { return listJobs(c, db.JobFilter{OwnerID: c.caller.user.ID}) }
+
+func listAllJobs(c *call) error { return listJobs(c, db.JobFilter{}) }
+
+// listJobs adds the filters of the query (rest-api.md §3.1).
+func listJobs(c *call, f db.JobFilter) (err error) {
+	if f.Statuses, err = c.statuses(); err != nil {
+		return err
+	}
+	if f.Descending, err = c.descending(); err != nil {
+		return err
+	}
+	f.Page = c.page()
+	views, total, err := c.server.DB.Jobs(c.ctx(), f)
+	if err != nil {
+		return err
+	}
+	out := apiJobList{Jobs: []*apiJob{}, TotalCount: total}
+	root := c.server.rootURL(c.r)
+	for _, v := range views {
+		if repo := c.repoOf(v.Repository); repo != nil && v.Run != nil {
+			out.Jobs = append(out.Jobs, showJob(root, v, repo))
+		}
+	}
+	c.paginate(f.Page, total)
+	return c.json(http.StatusOK, out)
+}
+
+// descending reads sort and order, of which only ids can be sorted by.
+func (c *call) descending() (bool, error) {
+	if sort := c.values.Get("sort"); sort != "" && sort != "id" {
+		return false, fault.Unprocessable("invalid sort %q", sort)
+	}
+	switch order := c.values.Get("order"); order {
+	case "", "asc":
+		return false, nil
+	case "desc":
+		return true, nil
+	default:
+		return false, fault.Unprocessable("invalid order %q", order)
+	}
+}
