@@ -49,7 +49,7 @@ record-histories: build ## Record the histories that replay checks
 	PAWL_RECORD_HISTORIES=$(CURDIR)/workflows/testdata $(GO) test -count=1 -timeout 20m ./e2e/...
 
 bench: build ## Measure with the load tool (CILOAD=path of its sources)
-	./tools/bench.sh
+	./tools/bench/run
 
 lint: ## vet, staticcheck, import rules, gofmt, govulncheck where its data can be reached
 	./tools/lint/run

@@ -54,9 +54,20 @@ func (c *call) body() ([]byte, error) {
 func bindingFault(err error) error {
 	var kind *json.UnmarshalTypeError
 	if errors.As(err, &kind) && kind.Field != "" {
-		return fault.Unprocessable("a %s does not fit here", kind.Value).In(kind.Field)
+		return fault.Unprocessable("a %s does not fit here", kind.Value).In(fieldName(kind.Field))
 	}
 	return fault.Unprocessable("[]: %s", err.Error())
+}
+
+// fieldName is the name of a field as messages have it: default_branch is DefaultBranch.
+func fieldName(key string) string {
+	var name strings.Builder
+	for word := range strings.SplitSeq(key, "_") {
+		if word != "" {
+			name.WriteString(strings.ToUpper(word[:1]) + word[1:])
+		}
+	}
+	return name.String()
 }
 
 // checkStrings refuses a NUL in any string, which JSON can write and Postgres cannot hold. (Bytes that are not UTF-8

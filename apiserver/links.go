@@ -57,7 +57,9 @@ func (l links) job(id int64) string { return fmt.Sprintf("%s/actions/jobs/%d", l
 func (l links) jobHTML(run, id int64) string {
 	return fmt.Sprintf("%s/jobs/%d", l.runHTML(run), id)
 }
-func (l links) workflow(file string) string { return l.api + "/actions/workflows/" + url.PathEscape(file) }
+func (l links) workflow(file string) string {
+	return l.api + "/actions/workflows/" + url.PathEscape(file)
+}
 
 // temporal is the address of the history of an attempt in the Temporal UI; empty without one.
 func (s *Server) temporal(run int64, attempt int) string {

@@ -33,7 +33,7 @@ func (s *Server) recovered(next http.Handler) http.Handler {
 			if cause == nil {
 				return
 			}
-			if cause == http.ErrAbortHandler { //nolint:errorlint // compared as net/http does
+			if cause == http.ErrAbortHandler {
 				panic(cause)
 			}
 			s.panics.Inc()

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-ci/pawl/db"
+	"github.com/pawl-ci/pawl/db/dbtest"
 	"github.com/pawl-ci/pawl/internal/ci"
 )
 
@@ -21,11 +22,9 @@ type fixture struct {
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	f := &fixture{DB: open(t)}
-	f.owner = &db.Owner{Kind: db.KindUser, Login: "ann", LowerLogin: "ann", IsActive: true}
-	f.insert(t, f.owner)
-	f.repo = &db.Repository{OwnerID: f.owner.ID, Name: "app", LowerName: "app", DefaultBranch: "main", IsEmpty: true}
-	f.insert(t, f.repo)
+	f := &fixture{DB: dbtest.Open(t)}
+	f.owner = dbtest.Owner(t, f.DB)
+	f.repo = dbtest.Repository(t, f.DB, f.owner)
 	return f
 }
 
@@ -38,11 +37,7 @@ func (f *fixture) insert(t *testing.T, model any) {
 // run stores a run with the jobs given by key; a job "b<a" needs a.
 func (f *fixture) run(t *testing.T, jobs ...*db.Job) (*db.Run, *db.Attempt) {
 	t.Helper()
-	run := newRun(f)
-	require.NoError(t, f.PrepareRun(t.Context(), run))
-	attempt, err := f.CreateRun(t.Context(), db.NewRun{Run: run, Jobs: jobs})
-	require.NoError(t, err)
-	return run, attempt
+	return dbtest.Run(t, f.DB, f.repo, jobs...)
 }
 
 func newRun(f *fixture) *db.Run {
@@ -54,13 +49,11 @@ func newRun(f *fixture) *db.Run {
 }
 
 func job(key string, needs ...string) *db.Job {
-	if needs == nil {
-		needs = []string{}
+	j := dbtest.Job(key, "linux")
+	if len(needs) > 0 {
+		j.Needs, j.Status = needs, ci.StatusBlocked
 	}
-	return &db.Job{
-		Key: key, Name: key, Needs: needs, RunsOn: []string{"linux"}, Matrix: json.RawMessage(`{}`), JobTotal: 1,
-		TimeoutMinutes: 10, StepNames: []string{}, Payload: []byte("jobs: {}"), Status: db.InitialJobStatus(needs),
-	}
+	return j
 }
 
 func (f *fixture) runner(t *testing.T, capabilities ...string) *db.Runner {
@@ -91,13 +84,9 @@ func (f *fixture) claim(t *testing.T, j *db.Job, r *db.Runner) *db.Task {
 	return task
 }
 
-func (f *fixture) offer(t *testing.T, run *db.Run, attempt *db.Attempt, jobs ...*db.Job) {
+func (f *fixture) offer(t *testing.T, jobs ...*db.Job) {
 	t.Helper()
-	step := db.RunStep{RunID: run.ID, AttemptID: attempt.ID}
-	for _, j := range jobs {
-		step.Offered = append(step.Offered, j.ID)
-	}
-	require.NoError(t, f.RecordStep(t.Context(), step))
+	dbtest.Offer(t, f.DB, jobs...)
 }
 
 func (f *fixture) reload(t *testing.T, model any) {

@@ -72,7 +72,7 @@ func TestPendingPushes(t *testing.T) {
 	repos, err := f.PendingPushes(t.Context(), 0, 10)
 	require.NoError(t, err)
 	require.Len(t, repos, 1)
-	require.Equal(t, "ann/app", repos[0].FullName())
+	require.Equal(t, f.repo.FullName(), repos[0].FullName())
 	repos, err = f.PendingPushes(t.Context(), time.Hour, 10)
 	require.NoError(t, err)
 	require.Empty(t, repos, "a young push is still under way")
@@ -87,7 +87,7 @@ func TestCancelStopsEverythingWithoutAnIf(t *testing.T) {
 	queued, running, always := job("queued"), job("running"), job("always")
 	always.IfExpr = "always()"
 	run, attempt := f.run(t, queued, running, always)
-	f.offer(t, run, attempt, queued, running, always)
+	f.offer(t, queued, running, always)
 	task := f.claim(t, running, f.runner(t))
 	spared := f.claim(t, always, f.runner(t))
 
@@ -125,7 +125,7 @@ func TestAbandonedAttemptEndsWithAllItsJobs(t *testing.T) {
 	f := newFixture(t)
 	a, b := job("a"), job("b", "a")
 	run, attempt := f.run(t, a, b)
-	f.offer(t, run, attempt, a)
+	f.offer(t, a)
 	task := f.claim(t, a, f.runner(t, db.CapabilityCancelling))
 	require.NoError(t, f.AbandonAttempt(t.Context(), run.ID, attempt.ID, ci.StatusCancelled, "gone"))
 	f.reload(t, run)
@@ -143,8 +143,8 @@ func TestWhatTheReconcilerFinds(t *testing.T) {
 	unstarted, err := f.UnstartedAttempts(t.Context(), 0, 10)
 	require.NoError(t, err)
 	require.Equal(t, []db.OpenAttempt{{
-		RunID: run.ID, AttemptID: attempt.ID, Attempt: 1, Repository: "ann/app", Workflow: "ci.yml", Event: "push",
-		Ref: "refs/heads/main", Actor: "ann", RunNumber: 1,
+		RunID: run.ID, AttemptID: attempt.ID, Attempt: 1, Repository: f.repo.FullName(), Workflow: "w.yml", Event: "push",
+		Ref: "refs/heads/main", Actor: f.owner.Login, RunNumber: 1,
 	}}, unstarted)
 
 	_, err = f.LoadPlan(t.Context(), attempt.ID)

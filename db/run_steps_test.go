@@ -60,8 +60,8 @@ func TestOffersTellTheGateways(t *testing.T) {
 	require.NoError(t, err)
 
 	a, b := job("a"), job("b")
-	run, attempt := f.run(t, a, b)
-	f.offer(t, run, attempt, a, b)
+	f.run(t, a, b)
+	f.offer(t, a, b)
 	n, err := conn.Conn().WaitForNotification(t.Context())
 	require.NoError(t, err)
 	require.JSONEq(t, `[{"s":1,"o":1,"r":1,"n":2}]`, n.Payload)
@@ -71,9 +71,9 @@ func TestACancelledRunMakesNoOffersButForJobsWithAnIf(t *testing.T) {
 	f := newFixture(t)
 	plain, always := job("plain"), job("always")
 	always.IfExpr = "always()"
-	run, attempt := f.run(t, plain, always)
+	run, _ := f.run(t, plain, always)
 	require.NoError(t, f.RequestCancel(t.Context(), run.ID, 1, f.owner.ID))
-	f.offer(t, run, attempt, plain, always)
+	f.offer(t, plain, always)
 
 	o, err := f.Attach(t.Context(), plain.ID, 1)
 	require.NoError(t, err)
@@ -86,8 +86,8 @@ func TestACancelledRunMakesNoOffersButForJobsWithAnIf(t *testing.T) {
 func TestAttachFollowsAnOffer(t *testing.T) {
 	f := newFixture(t)
 	a := job("a")
-	run, attempt := f.run(t, a)
-	f.offer(t, run, attempt, a)
+	f.run(t, a)
+	f.offer(t, a)
 
 	o, err := f.Attach(t.Context(), a.ID, 1)
 	require.NoError(t, err)
@@ -119,8 +119,8 @@ func TestEndTask(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t)
 			a := job("a")
-			run, attempt := f.run(t, a)
-			f.offer(t, run, attempt, a)
+			f.run(t, a)
+			f.offer(t, a)
 			var task *db.Task
 			if c.claimed {
 				var capabilities []string
@@ -160,8 +160,8 @@ func TestCheckTaskLosesOnlyWhatSomebodyCouldHaveHeard(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t)
 			a := job("a")
-			run, attempt := f.run(t, a)
-			f.offer(t, run, attempt, a)
+			f.run(t, a)
+			f.offer(t, a)
 			task := f.claim(t, a, f.runner(t))
 			_, err := f.NewRaw(`UPDATE tasks SET heartbeat_at = now() - interval '2 min'`).Exec(t.Context())
 			require.NoError(t, err)
@@ -179,8 +179,8 @@ func TestCheckTaskLosesOnlyWhatSomebodyCouldHaveHeard(t *testing.T) {
 func TestOfferAgainMakesANewOffer(t *testing.T) {
 	f := newFixture(t)
 	a := job("a")
-	run, attempt := f.run(t, a)
-	f.offer(t, run, attempt, a)
+	f.run(t, a)
+	f.offer(t, a)
 	f.claim(t, a, f.runner(t))
 	require.NoError(t, f.OfferAgain(t.Context(), a.ID, 2))
 	require.NoError(t, f.OfferAgain(t.Context(), a.ID, 2))

@@ -8,11 +8,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-ci/pawl/db"
+	"github.com/pawl-ci/pawl/db/dbtest"
 	"github.com/pawl-ci/pawl/internal/ci"
 )
 
 func TestReleaseTaskSparesConfirmedTasks(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	gone, confirmed := claimedTask(t, d), claimedTask(t, d)
 	report(t, d, db.Report{TaskID: confirmed.TaskID})
 	ended, err := d.ReleaseTask(t.Context(), gone.TaskID, "gone")
@@ -31,7 +32,7 @@ func TestReleaseTaskSparesConfirmedTasks(t *testing.T) {
 }
 
 func TestLoseRunnerTasks(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	running, cancelling, other := claimedTask(t, d), claimedTask(t, d), claimedTask(t, d)
 	runner := readTask(t, d, running.TaskID).RunnerID
 	_, err := d.Exec("UPDATE tasks SET runner_id = ? WHERE id = ?", runner, cancelling.TaskID)
@@ -56,7 +57,7 @@ func TestLoseRunnerTasks(t *testing.T) {
 }
 
 func TestLoseUnconfirmed(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	old, fresh, confirmed := claimedTask(t, d), claimedTask(t, d), claimedTask(t, d)
 	report(t, d, db.Report{TaskID: confirmed.TaskID})
 	_, err := d.Exec("UPDATE tasks SET claimed_at = now() - interval '1 minute' WHERE id IN (?, ?)", old.TaskID, confirmed.TaskID)
@@ -79,7 +80,7 @@ func TestLoseUnconfirmed(t *testing.T) {
 }
 
 func TestUptimeBeginsAnewAfterAGap(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	since := func() (at time.Time) {
 		require.NoError(t, d.TouchUptime(t.Context()))
 		require.NoError(t, d.NewRaw("SELECT since FROM gateway_uptime").Scan(t.Context(), &at))
@@ -93,7 +94,7 @@ func TestUptimeBeginsAnewAfterAGap(t *testing.T) {
 }
 
 func TestUnattendedTasks(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	attached, supervised, alone := claimedTask(t, d), claimedTask(t, d), claimedTask(t, d)
 	_, err := d.Attach(t.Context(), attached.JobID, 1)
 	require.NoError(t, err)
@@ -109,7 +110,7 @@ func TestUnattendedTasks(t *testing.T) {
 }
 
 func TestOneSweepsAtATime(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	called, err := d.TrySweep(t.Context(), func(ctx context.Context) error {
 		inner, err := d.TrySweep(ctx, func(context.Context) error { return nil })
 		require.False(t, inner)
@@ -123,7 +124,7 @@ func TestOneSweepsAtATime(t *testing.T) {
 }
 
 func TestQueueStats(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	stats, err := d.QueueStats(t.Context())
 	require.NoError(t, err)
 	require.Zero(t, stats)

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-ci/pawl/db"
+	"github.com/pawl-ci/pawl/db/dbtest"
 )
 
 // appendRows appends chunks of the given sizes, each in an append of its own, and returns the length.
@@ -23,7 +24,7 @@ func appendRows(t testing.TB, d *db.DB, task int64, sizes ...int) int64 {
 }
 
 func TestAppendLog(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	task := claimedTask(t, d).TaskID
 	length := appendRows(t, d, task, 3, 2)
 
@@ -50,7 +51,7 @@ func TestAppendLog(t *testing.T) {
 }
 
 func TestLogChunks(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	task := claimedTask(t, d).TaskID
 	sizes := make([]int, 40) // more than two pages
 	for i := range sizes {

@@ -35,7 +35,7 @@ func report(t testing.TB, d *db.DB, r db.Report) db.TaskState {
 }
 
 func TestReportOfARunningTask(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	id := claimedTask(t, d).TaskID
 	s := report(t, d, db.Report{TaskID: id, StartedAt: time.Now().Add(-time.Hour)})
 	require.Equal(t, db.TaskRunning, s.Status)
@@ -53,7 +53,7 @@ func TestReportOfARunningTask(t *testing.T) {
 }
 
 func TestFinalReport(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	id := claimedTask(t, d).TaskID
 	s := report(t, d, db.Report{TaskID: id, Final: db.TaskFailure, StoppedAt: time.Now().Add(time.Hour), Complete: true,
 		Steps: []db.Step{{Index: 0, Status: ci.StatusSuccess}, {Index: 1, Status: ci.StatusRunning}}})
@@ -73,7 +73,7 @@ func TestFinalReport(t *testing.T) {
 }
 
 func TestFinalReportOfAnAttachedTaskIsToBeDelivered(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	claimed := claimedTask(t, d)
 	_, err := d.Supervise(t.Context(), claimed.TaskID)
 	require.NoError(t, err)
@@ -93,7 +93,7 @@ func TestFinalReportOfAnAttachedTaskIsToBeDelivered(t *testing.T) {
 }
 
 func TestAnyResultOfACancellingTaskIsCancelled(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	claimed := claimedTask(t, d)
 	_, err := d.Exec("UPDATE tasks SET status = 'cancelling', cancel_requested_at = now()")
 	require.NoError(t, err)
@@ -106,7 +106,7 @@ func TestAnyResultOfACancellingTaskIsCancelled(t *testing.T) {
 }
 
 func TestOutputs(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	id := claimedTask(t, d).TaskID
 	s := report(t, d, db.Report{TaskID: id, Outputs: map[string]string{"b": "1", "a": "2"}})
 	require.Equal(t, []string{"a", "b"}, s.SentOutputs)
@@ -130,7 +130,7 @@ func TestOutputs(t *testing.T) {
 }
 
 func TestEndOfAnEphemeralRunnersTaskRemovesIt(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	id := claimedTask(t, d).TaskID
 	_, err := d.Exec("UPDATE runners SET is_ephemeral = true")
 	require.NoError(t, err)
@@ -145,7 +145,7 @@ func TestEndOfAnEphemeralRunnersTaskRemovesIt(t *testing.T) {
 }
 
 func TestTouchTask(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	claimed := claimedTask(t, d)
 	supervised, err := d.TouchTask(t.Context(), claimed.TaskID)
 	require.NoError(t, err)

@@ -203,7 +203,8 @@ func (p *project) push(t *testing.T, files map[string]string, message string) {
 	}
 	p.git(t, "add", ".")
 	p.git(t, "commit", "-q", "-m", message)
-	url := fmt.Sprintf("http://admin:%s@%s/%s.git", p.Token, p.URL[len("http://"):], p.repo)
+	info := p.stack.info(t)
+	url := fmt.Sprintf("http://%s:%s@%s/%s.git", info.AdminUser, p.Token, p.URL[len("http://"):], p.repo)
 	p.git(t, "push", "-q", url, "main")
 }
 

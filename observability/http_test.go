@@ -2,10 +2,12 @@ package observability_test
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/gorilla/mux"
 	"github.com/prometheus/client_golang/prometheus"
@@ -102,7 +104,11 @@ func TestStreamsFlushThroughTheMiddleware(t *testing.T) {
 					}
 				})
 			})
-			response, err := server.Client().Get(server.URL + "/stream")
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			request, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+"/stream", nil)
+			require.NoError(t, err)
+			response, err := server.Client().Do(request)
 			require.NoError(t, err)
 			defer response.Body.Close()
 			line, err := bufio.NewReader(response.Body).ReadString('\n')

@@ -21,12 +21,14 @@ type Metric struct {
 }
 
 // Metrics is the table of all metrics of ours, sorted by name. Each is registered by the package that counts, whose
-// test calls [CheckNames].
+// test calls [CheckNames]. Counters with a closed set of labels should exist from the start with the value 0: the first
+// increase of a series that was not there before is invisible to Prometheus.
 func Metrics() []Metric {
 	const counter, gauge, histogram = dto.MetricType_COUNTER, dto.MetricType_GAUGE, dto.MetricType_HISTOGRAM
 	return []Metric{
 		{"pawl_build_info", gauge, []string{"version", "revision", "go_version"}, "always 1"},
 		{"pawl_dispatch_latency_seconds", histogram, nil, "from the offer of a job to its claim by a runner"},
+		{"pawl_gateway_held_polls", gauge, nil, "runners whose poll waits at this server for a job"},
 		{"pawl_gateway_rpc_seconds", histogram, []string{"method", "code"}, "time to answer a runner's call"},
 		{"pawl_http_panics_total", counter, nil, "HTTP handlers that panicked; stays 0 in health"},
 		{"pawl_http_request_seconds", histogram, []string{"route", "method", "code"}, "time to answer an HTTP request"},
@@ -36,10 +38,10 @@ func Metrics() []Metric {
 		{"pawl_queue_depth", gauge, nil, "offers that wait for a runner"},
 		{"pawl_queue_oldest_seconds", gauge, nil, "age of the oldest offer that waits"},
 		{"pawl_reconciler_repairs_total", counter, []string{"kind"}, "differences mended; stays 0 in health"},
-		{"pawl_runners", gauge, []string{"state"}, "registered runners: idle, active, offline or disabled"},
+		{"pawl_runners", gauge, []string{"state"}, "registered runners: idle, busy, offline or disabled"},
 		{"pawl_runs_total", counter, []string{"conclusion"}, "runs that ended"},
 		{"pawl_task_retries_total", counter, []string{"reason"}, "jobs offered again after a platform failure"},
-		{"pawl_temporal_deliveries_total", counter, []string{"kind", "result"}, "results told to Temporal: ok or error"},
+		{"pawl_temporal_deliveries_total", counter, []string{"kind", "result"}, "messages told to Temporal: ok, error or dropped"},
 	}
 }
 

@@ -31,7 +31,7 @@ func newAccounts(d *db.DB, hasher *token.Hasher, store *git.Store, mirror git.Mi
 
 // Names of what a stack of one machine makes for its user.
 const (
-	devAdmin = "admin"
+	devAdmin = "pawl"
 	devToken = "dev"
 )
 

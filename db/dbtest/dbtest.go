@@ -16,19 +16,7 @@ import (
 )
 
 // Main runs the tests of a package that calls Open.
-func Main(m *testing.M) { pgtest.Main(m, pgtest.Migrate(migrate)) }
-
-func migrate(ctx context.Context, url string) error {
-	d, err := db.Open(ctx, url, db.Options{MaxConns: 2})
-	if err != nil {
-		return err
-	}
-	if err := d.Migrate(ctx); err != nil {
-		_ = d.Close()
-		return err
-	}
-	return d.Close()
-}
+func Main(m *testing.M) { pgtest.Main(m, pgtest.Migrate(db.MigrateURL)) }
 
 // Open returns a fresh database, which is closed and dropped when the test ends.
 func Open(t testing.TB) *db.DB {

@@ -1,0 +1,366 @@
+package apiserver_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pawl-ci/pawl/apiserver"
+	"github.com/pawl-ci/pawl/db"
+	"github.com/pawl-ci/pawl/internal/accounts"
+	"github.com/pawl-ci/pawl/internal/engine"
+	"github.com/pawl-ci/pawl/internal/git"
+	"github.com/pawl-ci/pawl/internal/loghub"
+	"github.com/pawl-ci/pawl/internal/postgres/pgtest"
+	"github.com/pawl-ci/pawl/internal/token"
+	"github.com/pawl-ci/pawl/internal/trigger"
+)
+
+const password = "correct horse"
+
+// rig is a server over real Postgres, real git and the real trigger; only Temporal is played.
+type rig struct {
+	t        *testing.T
+	url      string
+	server   *apiserver.Server
+	db       *db.DB
+	accounts *accounts.Service
+	hub      *loghub.Hub
+	tokens   *token.Hasher
+	engine   *temporal
+	registry *prometheus.Registry
+}
+
+// temporal remembers what it was asked.
+type temporal struct {
+	mu        sync.Mutex
+	started   []engine.RunStart
+	cancelled []int64
+}
+
+func (f *temporal) StartRun(_ context.Context, s engine.RunStart) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.started = append(f.started, s)
+	return nil
+}
+
+func (f *temporal) CancelRun(_ context.Context, run int64, _ int, _ int64) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.cancelled = append(f.cancelled, run)
+	return nil
+}
+
+func newRig(t *testing.T, change ...func(*apiserver.Config)) *rig {
+	t.Helper()
+	r := &rig{t: t, hub: loghub.New(), engine: &temporal{}, registry: prometheus.NewRegistry()}
+	var err error
+	r.db, err = db.Open(t.Context(), pgtest.New(t).URL, db.Options{MaxConns: 8})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, r.db.Close()) })
+	r.tokens, err = token.NewHasher([]byte("a key of this test only"))
+	require.NoError(t, err)
+	store, err := git.Open(t.Context(), git.Options{Root: filepath.Join(t.TempDir(), "repositories")})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, store.Close()) })
+
+	front := httptest.NewUnstartedServer(nil)
+	front.Start()
+	t.Cleanup(front.Close)
+	r.url = front.URL
+	log := slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	triggers, err := trigger.New(trigger.Config{DB: r.db, Git: store, Engine: r.engine, Logger: log, RootURL: r.url})
+	require.NoError(t, err)
+	// Cheap hashes, so that tests are not about argon2.
+	passwords := accounts.NewPasswords(accounts.PasswordOptions{MemoryKiB: 8, Iterations: 1})
+	config := apiserver.Config{
+		DB: r.db, Tokens: r.tokens, Passwords: passwords, Repositories: store, Trigger: triggers, Hub: r.hub,
+		CheckCloneURL: func(url string) error { return git.CheckMirrorURL(url, git.MirrorOptions{}) },
+		Git:           git.NewHandler(store, git.HandlerOptions{OnPush: apiserver.PushHook(r.db, triggers)}),
+		TemporalUIURL: "http://temporal.example:8080", Version: "0.1.0-test", Registerer: r.registry, Logger: log,
+		LogPoll: 20 * time.Millisecond,
+	}
+	for _, c := range change {
+		c(&config)
+	}
+	r.server, err = apiserver.New(config)
+	require.NoError(t, err)
+	front.Config.Handler = r.server.Handler()
+	r.accounts = &accounts.Service{DB: r.db, Tokens: r.tokens, Passwords: passwords, Repositories: store}
+	return r
+}
+
+type testWriter struct{ t *testing.T }
+
+func (w testWriter) Write(p []byte) (int, error) {
+	w.t.Log(strings.TrimSpace(string(p)))
+	return len(p), nil
+}
+
+// user makes a user with the password and returns a client with a token for everything.
+func (r *rig) user(login string, admin ...bool) *client {
+	r.t.Helper()
+	u, err := r.accounts.CreateUser(r.t.Context(), accounts.NewUser{
+		Login: login, Email: login + "@example.com", Password: password, Admin: len(admin) > 0 && admin[0],
+	})
+	require.NoError(r.t, err)
+	return r.withScopes(u, "all")
+}
+
+func (r *rig) withScopes(u *db.Owner, scopes ...string) *client {
+	r.t.Helper()
+	text, _, err := r.accounts.CreateToken(r.t.Context(), u.ID, "test "+strings.Join(scopes, " "), scopes)
+	require.NoError(r.t, err)
+	return &client{rig: r, owner: u, token: text, auth: "token " + text}
+}
+
+func (r *rig) anonymous() *client { return &client{rig: r} }
+
+// client calls the API as somebody.
+type client struct {
+	rig   *rig
+	owner *db.Owner
+	token string
+	auth  string // of the header Authorization
+}
+
+func (c *client) with(auth string) *client {
+	other := *c
+	other.auth = auth
+	return &other
+}
+
+// reply is an answer whose body was read.
+type reply struct {
+	*http.Response
+	t    *testing.T
+	body []byte
+}
+
+// do calls a path below /api/v1 and checks the answer against the OpenAPI document. A string is sent as it is, any
+// other body as JSON.
+func (c *client) do(method, path string, body any, header ...string) reply {
+	c.rig.t.Helper()
+	a := c.raw(method, "/api/v1"+path, body, header...)
+	checkAgainstSpec(c.rig.t, a, method, path)
+	return a
+}
+
+func (c *client) raw(method, path string, body any, header ...string) reply {
+	t := c.rig.t
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, c.rig.url+path, encode(t, body))
+	require.NoError(t, err)
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.auth != "" {
+		req.Header.Set("Authorization", c.auth)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	response, err := http.DefaultTransport.RoundTrip(req)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	return reply{Response: response, t: t, body: text}
+}
+
+func encode(t *testing.T, body any) io.Reader {
+	switch b := body.(type) {
+	case nil:
+		return nil
+	case string:
+		return strings.NewReader(b)
+	default:
+		text, err := json.Marshal(b)
+		require.NoError(t, err)
+		return bytes.NewReader(text)
+	}
+}
+
+// wants checks the status and returns the body as JSON.
+func (a reply) wants(status int) map[string]any {
+	a.t.Helper()
+	require.Equal(a.t, status, a.StatusCode, "%s %s: %s", a.Request.Method, a.Request.URL, a.body)
+	var out map[string]any
+	if len(a.body) > 0 && a.body[0] == '{' {
+		require.NoError(a.t, json.Unmarshal(a.body, &out))
+	}
+	return out
+}
+
+// refused checks the status and the message of an error.
+func (a reply) refused(status int, message string) {
+	a.t.Helper()
+	out := a.wants(status)
+	require.Equal(a.t, message, out["message"])
+	require.Equal(a.t, "http://"+a.Request.URL.Host+"/api/swagger", out["url"])
+	require.Equal(a.t, "application/json;charset=utf-8", a.Header.Get("Content-Type"))
+}
+
+func (a reply) list() []any {
+	a.t.Helper()
+	var out []any
+	require.NoError(a.t, json.Unmarshal(a.body, &out))
+	return out
+}
+
+func number(v any) int64 { return int64(v.(float64)) }
+
+// repo makes a repository of the client's own.
+func (c *client) repo(name string, private bool) *db.Repository {
+	c.rig.t.Helper()
+	out := c.do("POST", "/user/repos", map[string]any{"name": name, "private": private}).wants(http.StatusCreated)
+	repo, err := c.rig.db.RepositoryByID(c.rig.t.Context(), number(out["id"]))
+	require.NoError(c.rig.t, err)
+	return repo
+}
+
+// push commits files and pushes them to a branch.
+func (c *client) push(repo *db.Repository, branch string, files map[string]string) string {
+	t := c.rig.t
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		file := filepath.Join(dir, filepath.FromSlash(name))
+		require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
+	}
+	c.git(dir, "init", "-q", "-b", branch)
+	c.git(dir, "add", ".")
+	c.git(dir, "commit", "-q", "-m", "a commit")
+	c.git(dir, "push", "-q", "--force", c.rig.url+"/"+repo.FullName()+".git", branch)
+	return strings.TrimSpace(c.git(dir, "rev-parse", "HEAD"))
+}
+
+func (c *client) git(dir string, args ...string) string {
+	c.rig.t.Helper()
+	out, err := c.tryGit(dir, args...)
+	require.NoError(c.rig.t, err, out)
+	return out
+}
+
+// tryGit runs git with the client's credentials in its environment.
+func (c *client) tryGit(dir string, args ...string) (string, error) {
+	cmd := exec.Command("git", args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GIT_TERMINAL_PROMPT=0", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
+		"GIT_AUTHOR_NAME=t", "GIT_AUTHOR_EMAIL=t@example.com", "GIT_COMMITTER_NAME=t", "GIT_COMMITTER_EMAIL=t@example.com",
+		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=http.extraHeader", "GIT_CONFIG_VALUE_0=")
+	if c.auth != "" {
+		cmd.Env = append(cmd.Env, "GIT_CONFIG_VALUE_0=Authorization: "+c.auth)
+	}
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+const workflow = `name: CI
+on:
+  push:
+    branches: [main]
+  workflow_dispatch:
+    inputs:
+      who: {default: world}
+jobs:
+  build:
+    runs-on: ubuntu-latest
+    steps:
+      - run: echo hello ${{ inputs.who }}
+      - {name: second, run: "true"}
+  test:
+    needs: build
+    runs-on: [ubuntu-latest]
+    steps: [{run: "true"}]
+`
+
+// pushed makes a repository with the workflow ci.yml, whose push has made run 1.
+func (c *client) pushed(name string) *db.Repository {
+	c.rig.t.Helper()
+	repo := c.repo(name, true)
+	c.push(repo, "main", map[string]string{".gitea/workflows/ci.yml": workflow})
+	return repo
+}
+
+// latestRun is the newest run of a repository.
+func (r *rig) latestRun(repo *db.Repository) *db.RunView {
+	r.t.Helper()
+	runs, _, err := r.db.Runs(r.t.Context(), db.RunFilter{RepoID: repo.ID, Page: db.Page{Limit: 1}})
+	require.NoError(r.t, err)
+	require.NotEmpty(r.t, runs)
+	return runs[0]
+}
+
+func (r *rig) jobs(run *db.RunView) []*db.Job {
+	r.t.Helper()
+	views, _, err := r.db.Jobs(r.t.Context(), db.JobFilter{RepoID: run.Run.RepoID, RunID: run.Run.ID, Attempt: run.Run.Attempt})
+	require.NoError(r.t, err)
+	jobs := make([]*db.Job, len(views))
+	for i, v := range views {
+		jobs[i] = v.Job
+	}
+	return jobs
+}
+
+// sql changes rows that other parts write.
+func (r *rig) sql(query string, args ...any) {
+	r.t.Helper()
+	_, err := r.db.Pool.Exec(r.t.Context(), query, args...)
+	require.NoError(r.t, err)
+}
+
+// claim plays the gateway: a runner takes the job. It returns the id of the task and its token.
+func (r *rig) claim(job *db.Job) (int64, string) {
+	r.t.Helper()
+	text := token.New()
+	var id int64
+	err := r.db.Pool.QueryRow(r.t.Context(), `WITH runner AS (
+			INSERT INTO runners (uuid, token_hash, name, labels, last_online_at)
+			VALUES (gen_random_uuid(), '', 'runner-1', '{ubuntu-latest}', now()) RETURNING id
+		), offer AS (
+			INSERT INTO offers (job_id, try, run_id, attempt_id, repo_id, owner_id, label_set_id, state)
+			SELECT $1, 1 + count(o.id), $2, $3, $4, $5, $6, 'claimed' FROM offers o WHERE o.job_id = $1 RETURNING id, try
+		), task AS (
+			INSERT INTO tasks (offer_id, job_id, try, run_id, attempt_id, repo_id, runner_id, token_hash)
+			SELECT offer.id, $1, try, $2, $3, $4, runner.id, $7 FROM offer, runner RETURNING id
+		), log AS (INSERT INTO task_logs (task_id) SELECT id FROM task)
+		SELECT id FROM task`,
+		job.ID, job.RunID, job.AttemptID, job.RepoID, job.OwnerID, job.LabelSetID, r.tokens.Hash(text)).Scan(&id)
+	require.NoError(r.t, err)
+	r.sql(`UPDATE jobs SET status = 'running', task_id = $2, started_at = now() WHERE id = $1`, job.ID, id)
+	r.sql(`UPDATE attempts SET status = 'running', started_at = now() WHERE id = $1`, job.AttemptID)
+	r.sql(`UPDATE runs SET status = 'running', started_at = now() WHERE id = $1`, job.RunID)
+	job.TaskID = id
+	return id, text
+}
+
+// finish ends a run with all its jobs and tasks.
+func (r *rig) finish(run *db.RunView, status string) {
+	r.t.Helper()
+	r.sql(`UPDATE tasks SET status = $2, stopped_at = now() WHERE run_id = $1 AND stopped_at IS NULL`, run.Run.ID, status)
+	r.sql(`UPDATE jobs SET status = $2, stopped_at = now() WHERE run_id = $1 AND stopped_at IS NULL`, run.Run.ID, status)
+	r.sql(`UPDATE attempts SET status = $2, stopped_at = now() WHERE run_id = $1 AND stopped_at IS NULL`, run.Run.ID, status)
+	r.sql(`UPDATE runs SET status = $2, stopped_at = now() WHERE id = $1`, run.Run.ID, status)
+}
+
+func repoPath(repo *db.Repository, format string, args ...any) string {
+	return "/repos/" + repo.FullName() + fmt.Sprintf(format, args...)
+}

@@ -1,0 +1,205 @@
+package apiserver
+
+import (
+	"bytes"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/pawl-ci/pawl/db"
+	"github.com/pawl-ci/pawl/internal/fault"
+	"github.com/pawl-ci/pawl/internal/logchunk"
+)
+
+// sealGrace is how long after the end of a job its log may still grow, when its runner has not sealed it.
+const sealGrace = 10 * time.Second
+
+// streamLog follows the log of a job as server-sent events, from its first row or the one after Last-Event-ID, or
+// from the row in ?from=. The events:
+//
+//	id: 7
+//	event: log
+//	data: {"row":7,"time":"2026-11-24T02:15:22.1234567Z","line":"hello"}
+//
+//	event: restart      the job was handed to another runner; rows begin at 0 again
+//	data: {"task_id":12}
+//
+//	event: end          the job is done, and this was all of its log
+//	data: {"status":"completed","conclusion":"success"}
+//
+// A job that no runner has yet is waited for. Quiet streams carry a comment every 15 s. The stream is woken by rows
+// that arrive in this process, and looks every second for those that arrived in another.
+func streamLog(c *call) error {
+	v, err := c.server.DB.Job(c.ctx(), c.repo.ID, c.id("job_id"))
+	if err != nil {
+		return err
+	}
+	select {
+	case c.server.streams <- struct{}{}:
+		defer func() { <-c.server.streams }()
+	default:
+		return fault.TooManyRequests("too many logs are being followed, try again later")
+	}
+	f := &follower{call: c, job: v.Job.ID, task: v.Job.TaskID, next: c.firstRow(), out: newEventWriter(c.w)}
+	defer f.close()
+	return f.run()
+}
+
+// firstRow is where the client wants to begin. What is no number is the beginning.
+func (c *call) firstRow() int64 {
+	if last, err := strconv.ParseInt(c.r.Header.Get("Last-Event-ID"), 10, 64); err == nil && last >= 0 {
+		return last + 1
+	}
+	from, err := strconv.ParseInt(c.values.Get("from"), 10, 64)
+	if err != nil || from < 0 {
+		return 0
+	}
+	return from
+}
+
+// follower is one stream.
+type follower struct {
+	call *call
+	job  int64
+	task int64 // whose log is being sent; 0 before there is one
+	next int64 // row
+	out  *eventWriter
+
+	woken  <-chan struct{}
+	cancel func()
+	text   []byte // of the chunk being sent, used again for the next
+}
+
+func (f *follower) close() {
+	if f.cancel != nil {
+		f.cancel()
+	}
+	f.out.close()
+}
+
+// run sends until the job is done or somebody goes away. Once the stream has begun there is nobody to tell errors to:
+// it breaks off, and the client comes back with the row that it has.
+func (f *follower) run() error {
+	f.subscribe()
+	state, err := f.call.server.DB.JobLogState(f.call.ctx(), f.job)
+	if err != nil {
+		return err
+	}
+	if state.Expired {
+		return fault.NotFound("logs have been cleaned up")
+	}
+	if err := f.out.start(); err != nil || f.call.r.Method == http.MethodHead {
+		return nil // the client is gone, or asked for the header only
+	}
+	for {
+		done, err := f.send(state)
+		if err != nil || done || !f.wait() {
+			return f.broken(err)
+		}
+		if state, err = f.call.server.DB.JobLogState(f.call.ctx(), f.job); err != nil {
+			return f.broken(err)
+		}
+	}
+}
+
+func (f *follower) broken(err error) error {
+	if err != nil && f.call.ctx().Err() == nil {
+		f.call.server.Logger.WarnContext(f.call.ctx(), "followed log breaks off", "job", f.job, "error", err)
+	}
+	return nil
+}
+
+// subscribe asks to be woken by the log of the present task.
+func (f *follower) subscribe() {
+	if f.cancel != nil {
+		f.cancel()
+	}
+	f.woken, f.cancel = f.call.server.Hub.Subscribe(f.task)
+}
+
+// send sends what is new. done means that nothing will follow.
+func (f *follower) send(s db.JobLogState) (done bool, err error) {
+	if s.TaskID != f.task {
+		if err := f.switchTo(s.TaskID); err != nil {
+			return false, err
+		}
+	}
+	if s.RowCount > f.next {
+		if err := f.sendRows(s.RowCount); err != nil {
+			return false, err
+		}
+	}
+	if !s.Status.Terminal() || (s.TaskID != 0 && !s.IsSealed && s.SinceEnd < sealGrace) {
+		return false, f.out.flush()
+	}
+	status, conclusion := s.Status.API()
+	return true, f.out.event("end", "", map[string]string{"status": status, "conclusion": conclusion})
+}
+
+// switchTo begins with another task's log.
+func (f *follower) switchTo(task int64) error {
+	first := f.task == 0
+	f.task = task
+	f.subscribe()
+	if first {
+		return nil
+	}
+	f.next = 0
+	return f.out.event("restart", "", map[string]int64{"task_id": task})
+}
+
+// sendRows sends the rows up to end, chunk by chunk, each as soon as it is read.
+func (f *follower) sendRows(end int64) error {
+	for chunk, err := range f.call.server.DB.LogChunks(f.call.ctx(), f.task, f.next, end) {
+		if err != nil {
+			return err
+		}
+		if f.text, err = f.call.server.codec.Text(f.text[:0], chunk.Data); err != nil {
+			return err
+		}
+		row := max(f.next, chunk.FirstRow)
+		if err := f.sendLines(row, logchunk.Rows(f.text, row-chunk.FirstRow, -1)); err != nil {
+			return err
+		}
+		f.next = chunk.FirstRow + int64(chunk.RowCount)
+	}
+	f.next = end // rows above the size limit of a log are counted and not kept
+	return nil
+}
+
+// logEvent is one row.
+type logEvent struct {
+	Row  int64  `json:"row"`
+	Time string `json:"time"`
+	Line string `json:"line"`
+}
+
+func (f *follower) sendLines(row int64, text []byte) error {
+	for line := range bytes.Lines(text) {
+		at, content, _ := bytes.Cut(bytes.TrimSuffix(line, []byte("\n")), []byte(" "))
+		err := f.out.event("log", strconv.FormatInt(row, 10), logEvent{Row: row, Time: string(at), Line: string(content)})
+		if err != nil {
+			return err
+		}
+		row++
+	}
+	return f.out.flush()
+}
+
+// wait returns when there may be something new, and false when the stream is to end.
+func (f *follower) wait() bool {
+	poll := time.NewTimer(f.call.server.LogPoll)
+	defer poll.Stop()
+	select {
+	case <-f.woken:
+	case <-poll.C:
+		if f.out.quietFor(f.call.server.LogHeartbeat) {
+			return f.out.comment() == nil
+		}
+	case <-f.call.server.draining:
+		return false
+	case <-f.call.ctx().Done():
+		return false
+	}
+	return true
+}

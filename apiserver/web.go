@@ -1,0 +1,63 @@
+package apiserver
+
+import (
+	"net/http"
+
+	"github.com/gorilla/mux"
+
+	"github.com/pawl-ci/pawl/internal/accounts"
+	"github.com/pawl-ci/pawl/internal/fault"
+)
+
+// webRoute is a route outside of the REST API: git, or a page.
+type webRoute struct {
+	method string
+	path   string
+	handle func(*call) error
+}
+
+func (s *Server) webRoutes() []webRoute {
+	return append(s.gitRoutes(), s.pageRoutes()...)
+}
+
+// registerWeb adds a route whose errors are plain text, and which asks for credentials where none were given.
+func (s *Server) registerWeb(router *mux.Router, p webRoute) {
+	methods := []string{p.method}
+	if p.method == http.MethodGet {
+		methods = append(methods, http.MethodHead)
+	}
+	router.Path(p.path).Methods(methods...).HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := &call{w: w, r: r, server: s}
+		if err := c.serve("", nil, p.handle); err != nil {
+			c.failPlain(err)
+		}
+	})
+}
+
+// failPlain answers with an error as text. Git and browsers ask their user for a password after a 401.
+func (c *call) failPlain(err error) {
+	found := c.explain(err)
+	if found.Code == fault.CodeUnauthenticated {
+		c.w.Header().Set("WWW-Authenticate", `Basic realm="pawl", charset="UTF-8"`)
+	}
+	c.w.Header().Set("Cache-Control", "no-cache")
+	http.Error(c.w, found.Text(), found.Code.HTTPStatus())
+}
+
+// enterRepo looks up {owner}/{repo} for a route outside of the REST API, and checks the token's scope. An anonymous
+// caller is asked who it is, whether or not the repository exists: the answer tells nothing about private ones.
+func (c *call) enterRepo(write bool) error {
+	if c.caller.scopes != nil {
+		if err := requireScope(c.caller.scopes, accounts.CategoryRepository, write); err != nil {
+			return err
+		}
+	}
+	if accounts.CheckLogin(c.params["owner"]) != nil {
+		return errNotFound() // a path of something else
+	}
+	err := c.findRepo()
+	if c.caller.anonymous() && (write || fault.Has(err, fault.CodeNotFound)) {
+		return fault.Unauthenticated("authentication required")
+	}
+	return err
+}

@@ -1,0 +1,9 @@
+package runnergw_test
+
+import (
+	"testing"
+
+	"github.com/pawl-ci/pawl/db/dbtest"
+)
+
+func TestMain(m *testing.M) { dbtest.Main(m) }
