@@ -53,10 +53,18 @@ func (c *call) body() ([]byte, error) {
 // bindingFault says which field does not fit, or where the text is no JSON.
 func bindingFault(err error) error {
 	var kind *json.UnmarshalTypeError
-	if errors.As(err, &kind) && kind.Field != "" {
-		return fault.Unprocessable("a %s does not fit here", kind.Value).In(fieldName(kind.Field))
+	if errors.As(err, &kind) {
+		value, _, _ := strings.Cut(kind.Value, " ") // of a number its digits follow
+		return fault.Unprocessable("[%s]: %s does not fit here", fieldName(kind.Field), withArticle(value))
 	}
 	return fault.Unprocessable("[]: %s", err.Error())
+}
+
+func withArticle(word string) string {
+	if strings.ContainsAny(word[:min(1, len(word))], "aeiou") {
+		return "an " + word
+	}
+	return "a " + word
 }
 
 // fieldName is the name of a field as messages have it: default_branch is DefaultBranch.

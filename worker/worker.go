@@ -45,7 +45,7 @@ func New(c client.Client, a *activities.Activities, o Options) *Worker {
 		MaxConcurrentWorkflowTaskPollers: 8,
 		MaxConcurrentActivityTaskPollers: 4,
 		WorkerStopTimeout:                o.DrainTimeout,
-		// A name of its own saves the SDK from hashing the whole binary at start.
+		//lint:ignore SA1019 worker deployments are not used; a name of its own saves hashing the whole binary at start.
 		BuildID: buildID,
 	})
 	Register(w, &o.Settings)

@@ -8,7 +8,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 )
 
-// Task queues. One is enough for all: local activities run in the workflow workers, and the one real activity,
+// TaskQueue is the one task queue. One is enough for all: local activities run in the workflow workers, and the one real activity,
 // SuperviseTask, occupies a worker only for the moment in which it hands its completion to the gateway.
 const TaskQueue = "pawl"
 

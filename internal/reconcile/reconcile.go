@@ -38,6 +38,8 @@ type Config struct {
 	Every time.Duration
 	// Age is how old an intention must be before it counts as left behind; 0 means 5 s.
 	Age time.Duration
+	// AbandonedAge is how long a workflow must have run before it is looked for in Temporal; 0 means 1 min.
+	AbandonedAge time.Duration
 }
 
 // Reconciler repairs in passes. Any number of processes may run one: a lock lets one work at a time.
@@ -55,6 +57,9 @@ func New(c Config) *Reconciler {
 	}
 	if c.Age == 0 {
 		c.Age = 5 * time.Second
+	}
+	if c.AbandonedAge == 0 {
+		c.AbandonedAge = time.Minute
 	}
 	r := &Reconciler{Config: c, repairs: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "pawl_reconciler_repairs_total", Help: "Differences between Postgres and Temporal that were repaired, by kind.",
@@ -162,7 +167,7 @@ func (r *Reconciler) pushes(ctx context.Context) error {
 // abandoned ends attempts whose workflow was terminated or lost, such as by hand in Temporal. It goes through the
 // open attempts a batch a pass.
 func (r *Reconciler) abandoned(ctx context.Context) error {
-	attempts, err := r.DB.OpenAttemptsAfter(ctx, r.cursor, time.Minute, batch)
+	attempts, err := r.DB.OpenAttemptsAfter(ctx, r.cursor, r.AbandonedAge, batch)
 	if err != nil {
 		return err
 	}
