@@ -27,6 +27,12 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "pawl_task_retries_total", Help: "Jobs offered again because their task came to nothing, by cause.",
 		}, []string{"reason"}),
 	}
+	// Prometheus cannot see the first increase of a series that was not there before.
+	for _, s := range []ci.Status{ci.StatusSuccess, ci.StatusFailure, ci.StatusCancelled, ci.StatusSkipped} {
+		m.runs.WithLabelValues(conclusion(s))
+		m.jobs.WithLabelValues(conclusion(s))
+	}
+	m.retries.WithLabelValues(reasonLost)
 	r.MustRegister(m.runs, m.jobs, m.retries)
 	return m
 }
@@ -40,7 +46,10 @@ func (m *Metrics) recorded(s workflows.Step) {
 	}
 }
 
-func (m *Metrics) retried() { m.retries.WithLabelValues("lost").Inc() }
+// reasonLost is the only cause so far: the runner is gone.
+const reasonLost = "lost"
+
+func (m *Metrics) retried() { m.retries.WithLabelValues(reasonLost).Inc() }
 
 func conclusion(s ci.Status) string {
 	_, c := s.API()

@@ -35,11 +35,12 @@ func (c *call) body() ([]byte, error) {
 	control := http.NewResponseController(c.w)
 	// Not every writer has deadlines (tests), and without one the time limits of the server in front hold.
 	_ = control.SetReadDeadline(time.Now().Add(c.server.BodyTimeout))
-	defer func() { _ = control.SetReadDeadline(time.Time{}) }()
 	body, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, c.server.MaxBodyBytes))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case err == nil:
+		// After a failure the deadline stays, because net/http waits for the rest of the body before it answers.
+		_ = control.SetReadDeadline(time.Time{})
 		return body, nil
 	case errors.As(err, &tooLarge):
 		return nil, err

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-ci/pawl/apiserver"
+	"github.com/pawl-ci/pawl/db"
 )
 
 // hostile are values for parameters, escaped as they stand in a path.
@@ -60,13 +61,20 @@ func TestAllRoutesWithHostileValues(t *testing.T) {
 	root.do("POST", "/orgs", `{"username":"acme"}`).wants(http.StatusCreated)
 	run := r.latestRun(repo)
 	job := r.jobs(run)[0]
+	task, _ := r.claim(job)
+	r.logger(task).append(true, "hello")
 	good := map[string]string{
 		"owner": "root1", "repo": "demo", "org": "acme", "username": "root1", "workflow_id": "ci.yml", "token": "none",
-		"run": fmt.Sprint(run.Run.ID), "job_id": fmt.Sprint(job.ID), "job": fmt.Sprint(job.ID), "attempt": "1", "runner_id": "1",
+		"run": fmt.Sprint(run.Run.ID), "job_id": fmt.Sprint(job.ID), "job": fmt.Sprint(job.ID), "attempt": "1", "runner_id": fmt.Sprint(r.runner("r", db.Scope{}).ID),
 	}
 	callers := []*client{root, root.with(basic("root1", password)), r.anonymous()}
 	for _, route := range r.server.Routes() {
-		for _, path := range paths(route.Path, good) {
+		all := paths(route.Path, good)
+		if route.Method == http.MethodGet && !strings.Contains(route.Path, "info/refs") {
+			status := callers[1].hit(route.Method, all[0], "")
+			require.Less(t, status, 400, "%s: the good values are not", all[0])
+		}
+		for _, path := range all {
 			for _, c := range callers {
 				if status := c.hit(route.Method, path, "{}"); status >= 500 {
 					t.Errorf("%s %s: %d", route.Method, path, status)
@@ -77,7 +85,7 @@ func TestAllRoutesWithHostileValues(t *testing.T) {
 			continue
 		}
 		for _, body := range bodies {
-			path := paths(route.Path, good)[0]
+			path := all[0]
 			if status := root.with(basic("root1", password)).hit(route.Method, path, body); status >= 500 {
 				t.Errorf("%s %s with %.60q: %d", route.Method, path, body, status)
 			}

@@ -79,14 +79,21 @@ func theStack(t *testing.T) *stack {
 	return shared.stack
 }
 
-// ownStack starts a stack that the test may break.
-func ownStack(t *testing.T, args ...string) *stack {
+// ownStackUnmanaged starts a stack that the test takes down itself.
+func ownStackUnmanaged(t *testing.T, args ...string) *stack {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("starts a whole stack")
 	}
 	s, err := startStack(t.TempDir(), args...)
 	require.NoError(t, err)
+	return s
+}
+
+// ownStack starts a stack that the test may break.
+func ownStack(t *testing.T, args ...string) *stack {
+	t.Helper()
+	s := ownStackUnmanaged(t, args...)
 	t.Cleanup(func() {
 		require.NoError(t, s.stop())
 		if t.Failed() {

@@ -2,6 +2,7 @@ package runnergw
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -40,11 +41,22 @@ func newContentBuilder(d Deps, o Options) *contentBuilder {
 		runs: newCache[int64, *runContent](d.Now, maxCachedRuns, runTTL)}
 }
 
-// build makes the content of a task; secret is its token and root the address of this server. An error that is not
-// transient means that it will never succeed.
+// brokenTask is why the content of a task can never be built. Any other error of build means that the database did
+// not answer.
+type brokenTask struct{ error }
+
+func broken(format string, args ...any) error { return brokenTask{fmt.Errorf(format, args...)} }
+
+func isBroken(err error) bool {
+	var marked brokenTask
+	var shape *json.UnmarshalTypeError
+	return errors.As(err, &marked) || errors.As(err, &shape) || errors.Is(err, db.ErrNotFound)
+}
+
+// build makes the content of a task; secret is its token and root the address of this server.
 func (b *contentBuilder) build(ctx context.Context, c *db.Claimed, secret, root string) (*runnerv1.Task, error) {
 	if len(c.Payload) == 0 {
-		return nil, errors.New("the job has no payload")
+		return nil, broken("the job has no payload")
 	}
 	fields, err := b.taskContext(ctx, c, secret, root)
 	if err != nil {
@@ -70,7 +82,7 @@ func (b *contentBuilder) taskContext(ctx context.Context, c *db.Claimed, secret,
 	}
 	runtime, err := runtimeToken(b.key, c, b.now())
 	if err != nil {
-		return nil, err
+		return nil, broken("%w", err)
 	}
 	fields := maps.Clone(run.fields)
 	for key, value := range map[string]string{
@@ -108,14 +120,14 @@ func (b *contentBuilder) run(ctx context.Context, c *db.Claimed) (*runContent, e
 	}
 	github, err := read.Facts.GitHub()
 	if err != nil {
-		return nil, err
+		return nil, broken("%w", err)
 	}
 	for _, key := range placeholders {
 		github[key] = ""
 	}
 	fields, err := structpb.NewStruct(github)
 	if err != nil {
-		return nil, fmt.Errorf("context of run %d: %w", c.RunID, err)
+		return nil, broken("context of run %d: %w", c.RunID, err)
 	}
 	run := &runContent{repository: read.Facts.Repository, fields: fields.Fields}
 	b.runs.put(c.AttemptID, run)
@@ -142,7 +154,7 @@ func mergeNeeds(cells []db.NeedOutcome) (map[string]*runnerv1.TaskNeed, error) {
 	for _, cell := range cells {
 		status, err := ci.ParseStatus(cell.Status)
 		if err != nil {
-			return nil, fmt.Errorf("needed job %s: %w", cell.Key, err)
+			return nil, broken("needed job %s: %w", cell.Key, err)
 		}
 		outcomes[cell.Key] = append(outcomes[cell.Key], ci.Outcome{Status: status, Soft: cell.ContinueOnError})
 		if needs[cell.Key] == nil {

@@ -52,11 +52,6 @@ func isUnavailable(state string) bool {
 	return false
 }
 
-// isTransient tells errors that say nothing about the thing that was asked for.
-func isTransient(err error) bool {
-	return fault.Has(dbFault(err), fault.CodeUnavailable) || fault.Has(dbFault(err), fault.CodeCanceled)
-}
-
 // codeOf is the label under which an answer is counted: "ok" or the name of a Connect code.
 func codeOf(err error) string {
 	if err == nil {

@@ -165,7 +165,7 @@ func (g *Gateway) handOver(ctx context.Context, r *db.Runner, got db.ClaimResult
 	g.claimed(working, r, got)
 	task, err := g.content.build(working, c, secret, root)
 	switch {
-	case err != nil && isTransient(err):
+	case err != nil && !isBroken(err):
 		g.giveUp(c, g.db.ReleaseTask, "the task could not be handed out because the database could not be reached")
 		return nil, dbFault(err)
 	case err != nil:

@@ -290,7 +290,7 @@ func TestReleaseWhenTheRunnerGoesAway(t *testing.T) {
 	// The job's row is locked, so that the claim hangs in the middle.
 	tx, err := e.db.BeginTx(t.Context(), nil)
 	require.NoError(t, err)
-	_, err = tx.Exec("SELECT 1 FROM jobs WHERE id = ? FOR UPDATE", job.ID)
+	_, err = tx.Exec("SELECT 1 FROM jobs WHERE id = ? FOR NO KEY UPDATE", job.ID)
 	require.NoError(t, err)
 	e.exec(`INSERT INTO offers (job_id, try, run_id, attempt_id, repo_id, owner_id, label_set_id)
 		SELECT id, 1, run_id, attempt_id, repo_id, owner_id, label_set_id FROM jobs`)

@@ -144,7 +144,7 @@ func newEnvAt(t testing.TB, url string, change ...func(*runnergw.Options)) *env 
 	require.NoError(t, err)
 	e.gw, err = runnergw.New(runnergw.Deps{
 		DB: e.db, Tasks: e.tasks, Tokens: e.tokens, RuntimeKey: runtimeKey, Logs: e.hub, Chunks: e.chunks,
-		Log: slog.New(slog.DiscardHandler), Metrics: e.reg, Now: e.clock.now,
+		Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Metrics: e.reg, Now: e.clock.now,
 	}, options)
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

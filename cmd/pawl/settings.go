@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -42,10 +44,16 @@ func addFlags(n *kong.Node, known map[string]bool) {
 	}
 }
 
+func isSet(variable string) bool {
+	_, set := os.LookupEnv(variable)
+	return set
+}
+
 // Resolve implements kong.Resolver.
 func (s *fileSettings) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 	raw, found := s.values[flag.Name]
-	if !found {
+	// kong would let a file win over the environment.
+	if !found || slices.ContainsFunc(flag.Envs, isSet) {
 		return nil, nil
 	}
 	var text string

@@ -40,14 +40,17 @@ type Config struct {
 	Age time.Duration
 	// AbandonedAge is how long a workflow must have run before it is looked for in Temporal; 0 means 1 min.
 	AbandonedAge time.Duration
+	// CompareEvery is the pause between two looks at open attempts in Temporal, which cost a call each; 0 means 20 s.
+	CompareEvery time.Duration
 }
 
 // Reconciler repairs in passes. Any number of processes may run one: a lock lets one work at a time.
 type Reconciler struct {
 	Config
 	repairs *prometheus.CounterVec
-	// cursor is the last open attempt that was compared with Temporal.
-	cursor int64
+	// cursor is the last open attempt that was compared with Temporal, compareAt when the next ones are due.
+	cursor    int64
+	compareAt time.Time
 }
 
 // New makes a Reconciler.
@@ -60,6 +63,9 @@ func New(c Config) *Reconciler {
 	}
 	if c.AbandonedAge == 0 {
 		c.AbandonedAge = time.Minute
+	}
+	if c.CompareEvery == 0 {
+		c.CompareEvery = 20 * time.Second
 	}
 	r := &Reconciler{Config: c, repairs: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "pawl_reconciler_repairs_total", Help: "Differences between Postgres and Temporal that were repaired, by kind.",
@@ -165,8 +171,13 @@ func (r *Reconciler) pushes(ctx context.Context) error {
 }
 
 // abandoned ends attempts whose workflow was terminated or lost, such as by hand in Temporal. It goes through the
-// open attempts a batch a pass.
+// open attempts a batch at a time.
 func (r *Reconciler) abandoned(ctx context.Context) error {
+	now := time.Now()
+	if now.Before(r.compareAt) {
+		return nil
+	}
+	r.compareAt = now.Add(r.CompareEvery)
 	attempts, err := r.DB.OpenAttemptsAfter(ctx, r.cursor, r.AbandonedAge, batch)
 	if err != nil {
 		return err
