@@ -17,16 +17,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-ci/pawl/apiserver"
 	"github.com/pawl-ci/pawl/db"
+	"github.com/pawl-ci/pawl/db/dbtest"
 	"github.com/pawl-ci/pawl/internal/accounts"
 	"github.com/pawl-ci/pawl/internal/engine"
 	"github.com/pawl-ci/pawl/internal/git"
 	"github.com/pawl-ci/pawl/internal/loghub"
-	"github.com/pawl-ci/pawl/internal/postgres/pgtest"
 	"github.com/pawl-ci/pawl/internal/token"
 	"github.com/pawl-ci/pawl/internal/trigger"
 )
@@ -35,7 +36,7 @@ const password = "correct horse"
 
 // rig is a server over real Postgres, real git and the real trigger; only Temporal is played.
 type rig struct {
-	t        *testing.T
+	t        testing.TB
 	url      string
 	server   *apiserver.Server
 	db       *db.DB
@@ -67,13 +68,11 @@ func (f *temporal) CancelRun(_ context.Context, run int64, _ int, _ int64) error
 	return nil
 }
 
-func newRig(t *testing.T, change ...func(*apiserver.Config)) *rig {
+func newRig(t testing.TB, change ...func(*apiserver.Config)) *rig {
 	t.Helper()
 	r := &rig{t: t, hub: loghub.New(), engine: &temporal{}, registry: prometheus.NewRegistry()}
+	r.db = dbtest.Open(t)
 	var err error
-	r.db, err = db.Open(t.Context(), pgtest.New(t).URL, db.Options{MaxConns: 8})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, r.db.Close()) })
 	r.tokens, err = token.NewHasher([]byte("a key of this test only"))
 	require.NoError(t, err)
 	store, err := git.Open(t.Context(), git.Options{Root: filepath.Join(t.TempDir(), "repositories")})
@@ -106,7 +105,7 @@ func newRig(t *testing.T, change ...func(*apiserver.Config)) *rig {
 	return r
 }
 
-type testWriter struct{ t *testing.T }
+type testWriter struct{ t testing.TB }
 
 func (w testWriter) Write(p []byte) (int, error) {
 	w.t.Log(strings.TrimSpace(string(p)))
@@ -149,7 +148,7 @@ func (c *client) with(auth string) *client {
 // reply is an answer whose body was read.
 type reply struct {
 	*http.Response
-	t    *testing.T
+	t    testing.TB
 	body []byte
 }
 
@@ -184,7 +183,7 @@ func (c *client) raw(method, path string, body any, header ...string) reply {
 	return reply{Response: response, t: t, body: text}
 }
 
-func encode(t *testing.T, body any) io.Reader {
+func encode(t testing.TB, body any) io.Reader {
 	switch b := body.(type) {
 	case nil:
 		return nil
@@ -327,29 +326,25 @@ func (r *rig) sql(query string, args ...any) {
 	require.NoError(r.t, err)
 }
 
-// claim plays the gateway: a runner takes the job. It returns the id of the task and its token.
+// claim plays the gateway: a runner takes the job, a second time if it was taken before. It returns the id of the task
+// and its token.
 func (r *rig) claim(job *db.Job) (int64, string) {
 	r.t.Helper()
+	ctx := r.t.Context()
+	runner := &db.Runner{UUID: uuid.New(), TokenHash: []byte{}, Name: "runner-1", Labels: []string{"ubuntu-latest"}}
+	require.NoError(r.t, r.db.CreateRunner(ctx, runner))
+	if job.TaskID == 0 {
+		dbtest.Offer(r.t, r.db, job)
+	} else {
+		require.NoError(r.t, r.db.OfferAgain(ctx, job.ID, 2))
+	}
 	text := token.New()
-	var id int64
-	err := r.db.Pool.QueryRow(r.t.Context(), `WITH runner AS (
-			INSERT INTO runners (uuid, token_hash, name, labels, last_online_at)
-			VALUES (gen_random_uuid(), '', 'runner-1', '{ubuntu-latest}', now()) RETURNING id
-		), offer AS (
-			INSERT INTO offers (job_id, try, run_id, attempt_id, repo_id, owner_id, label_set_id, state)
-			SELECT $1, 1 + count(o.id), $2, $3, $4, $5, $6, 'claimed' FROM offers o WHERE o.job_id = $1 RETURNING id, try
-		), task AS (
-			INSERT INTO tasks (offer_id, job_id, try, run_id, attempt_id, repo_id, runner_id, token_hash)
-			SELECT offer.id, $1, try, $2, $3, $4, runner.id, $7 FROM offer, runner RETURNING id
-		), log AS (INSERT INTO task_logs (task_id) SELECT id FROM task)
-		SELECT id FROM task`,
-		job.ID, job.RunID, job.AttemptID, job.RepoID, job.OwnerID, job.LabelSetID, r.tokens.Hash(text)).Scan(&id)
+	claimed, err := r.db.Claim(ctx, db.Claim{RunnerID: runner.ID, LabelSets: []int64{job.LabelSetID}, TokenHash: r.tokens.Hash(text)})
 	require.NoError(r.t, err)
-	r.sql(`UPDATE jobs SET status = 'running', task_id = $2, started_at = now() WHERE id = $1`, job.ID, id)
-	r.sql(`UPDATE attempts SET status = 'running', started_at = now() WHERE id = $1`, job.AttemptID)
-	r.sql(`UPDATE runs SET status = 'running', started_at = now() WHERE id = $1`, job.RunID)
-	job.TaskID = id
-	return id, text
+	require.NotNil(r.t, claimed.Task)
+	require.Equal(r.t, job.ID, claimed.Task.JobID)
+	job.TaskID = claimed.Task.TaskID
+	return job.TaskID, text
 }
 
 // finish ends a run with all its jobs and tasks.

@@ -70,7 +70,9 @@ func TestAllRoutesWithHostileValues(t *testing.T) {
 	callers := []*client{root, root.with(basic("root1", password)), r.anonymous()}
 	for _, route := range r.server.Routes() {
 		all := paths(route.Path, good)
-		if route.Method == http.MethodGet && !strings.Contains(route.Path, "info/refs") {
+		// The one runner is the instance's, and git wants a service.
+		elsewhere := strings.Contains(route.Path, "{runner_id}") && !strings.Contains(route.Path, "/admin/")
+		if route.Method == http.MethodGet && !elsewhere && !strings.Contains(route.Path, "info/refs") {
 			status := callers[1].hit(route.Method, all[0], "")
 			require.Less(t, status, 400, "%s: the good values are not", all[0])
 		}

@@ -130,7 +130,7 @@ type event struct {
 	name, id, data, comment string
 }
 
-func (e event) row(t *testing.T) (row int64, line string) {
+func (e event) row(t testing.TB) (row int64, line string) {
 	var got struct {
 		Row  int64
 		Time string
@@ -189,7 +189,7 @@ func readEvents(lines *bufio.Scanner, events chan<- event) {
 	}
 }
 
-func next(t *testing.T, events <-chan event) event {
+func next(t testing.TB, events <-chan event) event {
 	t.Helper()
 	select {
 	case e, open := <-events:

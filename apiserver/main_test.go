@@ -3,8 +3,7 @@ package apiserver_test
 import (
 	"testing"
 
-	"github.com/pawl-ci/pawl/db"
-	"github.com/pawl-ci/pawl/internal/postgres/pgtest"
+	"github.com/pawl-ci/pawl/db/dbtest"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m, pgtest.Migrate(db.MigrateURL)) }
+func TestMain(m *testing.M) { dbtest.Main(m) }

@@ -49,7 +49,7 @@ func TestSDKAccounts(t *testing.T) {
 	require.NoError(t, err)
 	org, _, err := anna.CreateOrg(gitea.CreateOrgOption{Name: "acme"})
 	require.NoError(t, err)
-	require.Equal(t, "acme", org.UserName)
+	require.Equal(t, "acme", org.Name)
 	_, _, err = anna.CreateOrgRepo("acme", gitea.CreateRepoOption{Name: "team"})
 	require.NoError(t, err)
 	member, _, err := anna.CheckOrgMembership("acme", "anna")

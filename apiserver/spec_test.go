@@ -46,7 +46,7 @@ var loadSpec = sync.OnceValues(func() (routers.Router, error) {
 })
 
 // checkAgainstSpec validates an answer, if the document knows its operation and status.
-func checkAgainstSpec(t *testing.T, a reply, method, path string) {
+func checkAgainstSpec(t testing.TB, a reply, method, path string) {
 	t.Helper()
 	require.Less(t, a.StatusCode, 500, "%s %s: %s", method, path, a.body)
 	require.NoError(t, specError(a, method, path), "%s %s: %s", method, path, a.body)

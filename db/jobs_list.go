@@ -38,7 +38,7 @@ type JobFilter struct {
 
 // jobColumns are those that are shown.
 var jobColumns = []string{
-	"id", "run_id", "attempt_id", "attempt", "repo_id", "owner_id", "cell", "key", "name", "needs", "runs_on", "step_names",
+	"id", "run_id", "attempt_id", "attempt", "repo_id", "owner_id", "cell", "key", "name", "needs", "runs_on", "label_set_id", "step_names",
 	"status", "reason", "task_id", "created_at", "updated_at", "started_at", "stopped_at",
 }
 

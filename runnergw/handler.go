@@ -35,6 +35,10 @@ var maxBody = map[string]int{
 
 const defaultMaxBody = 256 << 10
 
+// compressAbove is the size of a reply above which it is compressed for clients that take that. Most tasks are
+// smaller, and compressing them would cost more than it saves.
+const compressAbove = 16 << 10
+
 // caller is who calls and how the server was reached.
 type caller struct {
 	runner *db.Runner
@@ -62,11 +66,21 @@ func (g *Gateway) Handler() http.Handler {
 		if g.dispatch.isDraining() {
 			w.Header().Set("Connection", "close") // the next call shall find another gateway
 		}
+		if !knownEncoding(r.Header.Get("Content-Encoding")) {
+			http.Error(w, "unknown Content-Encoding", http.StatusUnsupportedMediaType)
+			return
+		}
 		if path, ok := strings.CutPrefix(r.URL.Path, Prefix); ok {
 			r = withPath(r, path)
 		}
 		mux.ServeHTTP(w, r)
 	})
+}
+
+// knownEncoding keeps from Connect what it would answer with unimplemented, the one code that ends a runner for good
+// (runner-protocol.md §1).
+func knownEncoding(encoding string) bool {
+	return encoding == "" || encoding == "identity" || encoding == "gzip"
 }
 
 func withPath(r *http.Request, path string) *http.Request {
@@ -81,7 +95,7 @@ func (g *Gateway) connectOptions() []connect.HandlerOption {
 		connect.WithCodec(binaryCodec{}),
 		connect.WithCodec(jsonCodec{"json"}),
 		connect.WithCodec(jsonCodec{"json; charset=utf-8"}),
-		connect.WithCompressMinBytes(1 << 10),
+		connect.WithCompressMinBytes(compressAbove),
 		connect.WithRecover(g.recovered),
 		connect.WithInterceptors(connect.UnaryInterceptorFunc(g.observed)),
 		connect.WithConditionalHandlerOptions(func(spec connect.Spec) []connect.HandlerOption {

@@ -327,3 +327,5 @@ func (e *env) metric(name string) float64 {
 func newRecorder() *httptest.ResponseRecorder { return httptest.NewRecorder() }
 
 func uuidOf(r *runner) uuid.UUID { return uuid.MustParse(r.uuid) }
+
+func timeAt(seconds, nanos int64) time.Time { return time.Unix(seconds, nanos) }

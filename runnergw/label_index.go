@@ -54,9 +54,12 @@ func (x *labelIndex) labels(ctx context.Context, set int64) ([]string, error) {
 		return nil, err
 	}
 	x.sets.put(set, labels)
-	x.epoch.Add(1) // it may be new: what was found before does not have it
+	x.forgetMatches() // it may be new: what was found before does not have it
 	return labels, nil
 }
+
+// forgetMatches makes the next poll of each runner look for the sets it can serve.
+func (x *labelIndex) forgetMatches() { x.epoch.Add(1) }
 
 // served returns the sets that a runner with these labels can serve.
 func (x *labelIndex) served(ctx context.Context, labels []string) ([]int64, error) {

@@ -53,6 +53,7 @@ func (g *Gateway) listenOnce(ctx context.Context, started func()) error {
 	started()
 	// Whatever was sent until now, nobody has heard.
 	g.auth.forgetAll()
+	g.labels.forgetMatches()
 	g.dispatch.wakeAll()
 	for {
 		note, err := waitForNotification(ctx, conn)

@@ -40,6 +40,12 @@ func newMetrics(r prometheus.Registerer, heldPolls func() int, d *db.DB, now fun
 		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "pawl_temporal_deliveries_total",
 			Help: "Messages to Temporal about tasks."}, []string{"kind", "result"}),
 	}
+	// Prometheus cannot see the first increase of a series that was not there before.
+	for _, kind := range []string{kindComplete, kindWake, kindHeartbeat} {
+		for _, result := range []string{resultOK, resultError, resultDropped} {
+			m.deliveries.WithLabelValues(kind, result)
+		}
+	}
 	held := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "pawl_gateway_held_polls",
 		Help: "Polls of runners that wait for work."}, func() float64 { return float64(heldPolls()) })
 	var errs []error
