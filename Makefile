@@ -22,7 +22,7 @@ $(BIN)/temporald: $(wildcard tools/temporald/*.go) tools/temporald/go.mod tools/
 	CGO_ENABLED=0 $(GO) build -C tools/temporald -trimpath -ldflags '-s -w' -o ../../$@ .
 
 $(BIN)/gitea-runner: tools/runner/go.mod tools/runner/go.sum
-	CGO_ENABLED=0 $(GO) build -C tools/runner -trimpath -o ../../$@ gitea.com/gitea/runner
+	CGO_ENABLED=0 $(GO) build -C tools/runner -trimpath -ldflags "-X gitea.com/gitea/runner/internal/pkg/ver.version=v1.0.8" -o ../../$@ gitea.com/gitea/runner
 
 demo: build ## Set up everything, run a sample workflow end to end, show the result
 	$(BIN)/pawl demo

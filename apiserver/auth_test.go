@@ -115,6 +115,10 @@ func TestScopes(t *testing.T) {
 	public.do("GET", repoPath(open, "/actions/runs"), nil).wants(http.StatusOK)
 	public.do("GET", "/user/actions/runs", nil).wants(http.StatusForbidden)
 	public.do("GET", "/user/actions/runners", nil).wants(http.StatusForbidden)
+	anna.do("POST", "/orgs", `{"username":"acme"}`).wants(http.StatusCreated)
+	all := r.withScopes(anna.owner, "public-only", "all")
+	all.do("GET", "/orgs/acme/actions/runs", nil).wants(http.StatusForbidden)
+	all.do("GET", "/orgs/acme/actions/jobs", nil).wants(http.StatusForbidden)
 }
 
 func TestSudo(t *testing.T) {

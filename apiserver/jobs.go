@@ -16,9 +16,9 @@ func (s *Server) jobRoutes() []endpoint {
 		{http.MethodGet, job, reader(), getJob},
 		{http.MethodGet, run + "/jobs", anyReader(), listRunJobs},
 		{http.MethodGet, run + "/attempts/{attempt}/jobs", anyReader(), listAttemptJobs},
-		{http.MethodGet, "/orgs/{org}/actions/jobs", orgMember(), listOrgJobs},
+		{http.MethodGet, "/orgs/{org}/actions/jobs", append(orgMember(), seesPrivate), listOrgJobs},
 		{http.MethodGet, "/user/actions/jobs", []guard{isPerson, seesPrivate}, listUserJobs},
-		{http.MethodGet, "/admin/actions/jobs", siteAdmin(), listAllJobs},
+		{http.MethodGet, "/admin/actions/jobs", append(siteAdmin(), seesPrivate), listAllJobs},
 	}
 }
 

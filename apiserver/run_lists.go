@@ -13,9 +13,9 @@ func (s *Server) runListRoutes() []endpoint {
 	return []endpoint{
 		{http.MethodGet, "/repos/{owner}/{repo}/actions/runs", reader(), listRepoRuns},
 		{http.MethodGet, "/repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs", reader(), listWorkflowRuns},
-		{http.MethodGet, "/orgs/{org}/actions/runs", orgMember(), listOrgRuns},
+		{http.MethodGet, "/orgs/{org}/actions/runs", append(orgMember(), seesPrivate), listOrgRuns},
 		{http.MethodGet, "/user/actions/runs", []guard{isPerson, seesPrivate}, listUserRuns},
-		{http.MethodGet, "/admin/actions/runs", siteAdmin(), listAllRuns},
+		{http.MethodGet, "/admin/actions/runs", append(siteAdmin(), seesPrivate), listAllRuns},
 	}
 }
 

@@ -151,12 +151,15 @@ jobs:
 		}
 		return err == nil
 	}, "the sleep runs")
+	asked := time.Now()
 	require.NoError(t, p.Cancel(t.Context(), p.repo, id))
 	run := p.awaitEnd(t, id)
+	t.Logf("the run ended %s after the cancel", time.Since(asked))
 	require.Equal(t, "cancelled", run.Conclusion)
 	jobs := p.jobs(t, id)
 	require.Equal(t, []string{"cancelled", "cancelled"}, []string{jobs["long"].Conclusion, jobs["next"].Conclusion})
 	eventually(t, func() bool { return syscall.Kill(pid, 0) == syscall.ESRCH }, "the process %d is gone", pid)
+	t.Logf("its process ended %s after the cancel", time.Since(asked))
 
 	var status *client.Error
 	require.ErrorAs(t, p.Cancel(t.Context(), p.repo, id), &status)

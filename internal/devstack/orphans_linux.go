@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	orphanPoll = 500 * time.Millisecond
+	orphanPoll = 250 * time.Millisecond
 	// orphanGrace is how long a process may hold up a step whose shell has ended.
-	orphanGrace = 2 * time.Second
+	orphanGrace = time.Second
 )
 
 // orphanWatch ends what the official runner leaves of a step in host mode. When it
