@@ -108,7 +108,7 @@ func assembleServer(ctx context.Context, b *backends, c serverConfig, secret sec
 	p.api, err = apiserver.New(apiserver.Config{
 		DB: b.db, Tokens: keys.tokens, Passwords: accounts.NewPasswords(accounts.PasswordOptions{}), Repositories: p.store,
 		CheckCloneURL: func(url string) error { return git.CheckMirrorURL(url, mirror) },
-		Trigger:       runs, Git: git.NewHandler(p.store, git.HandlerOptions{OnPush: runs.HandlePush}), Hub: hub,
+		Trigger:       runs, Git: git.NewHandler(p.store, git.HandlerOptions{OnPush: apiserver.PushHook(b.db, runs)}), Hub: hub,
 		RootURL: c.RootURL, TemporalUIURL: c.TemporalUIURL, TemporalNamespace: b.config.TemporalNamespace,
 		Version: version, Registerer: b.registry, Logger: b.logger,
 	})

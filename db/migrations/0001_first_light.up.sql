@@ -17,6 +17,10 @@ CREATE TABLE owners (
     created_at    timestamptz NOT NULL DEFAULT now(),
     last_login_at timestamptz
 );
+CREATE INDEX owners_email ON owners (lower(email)) WHERE email <> '';
+-- Who acts with the token of a task (execution-semantics.md §11).
+INSERT INTO owners (id, kind, login, lower_login, full_name)
+    VALUES (-2, 'user', 'gitea-actions', 'gitea-actions', 'Gitea Actions');
 
 CREATE TABLE org_members (
     org_id     bigint NOT NULL REFERENCES owners ON DELETE CASCADE,
@@ -178,6 +182,7 @@ CREATE TABLE jobs (
 );
 CREATE INDEX jobs_run ON jobs (run_id, attempt, id);
 CREATE INDEX jobs_repo ON jobs (repo_id, id);
+CREATE INDEX jobs_owner ON jobs (owner_id, id);
 CREATE INDEX jobs_repo_status ON jobs (repo_id, status, id);
 
 -- Hand-out -------------------------------------------------------------------------------------

@@ -31,25 +31,9 @@ func (s *Service) EndPush(ctx context.Context, repo *db.Repository, pusher *db.O
 	return s.DB.EndPush(ctx, id)
 }
 
-// HandlePush is told by the git server of what it has taken, before the client is. A push by a job's own token starts
-// nothing, as on Gitea and GitHub, so that jobs cannot set off each other for ever.
-func (s *Service) HandlePush(ctx context.Context, p git.Push) error {
-	repo, err := s.DB.RepositoryByID(ctx, p.RepoID)
-	if err != nil {
-		return err
-	}
-	pusher, err := s.DB.OwnerByLogin(ctx, p.User)
-	if errors.Is(err, db.ErrNotFound) {
-		pusher, err = nil, nil
-	}
-	if err != nil {
-		return err
-	}
-	return s.Push(ctx, repo, pusher, p.Updates)
-}
-
-// Push starts the workflows of pushed refs. Each ref is handled exactly once, however often it is given. Without a
-// pusher it only notes them.
+// Push starts the workflows of pushed refs. Each ref is handled exactly once, however often it is given. A push by a
+// job's own token is noted and starts nothing, as on Gitea and GitHub, so that jobs cannot set off each other for ever
+// (execution-semantics.md §9.1).
 func (s *Service) Push(ctx context.Context, repo *db.Repository, pusher *db.Owner, updates []git.RefUpdate) error {
 	for _, u := range updates {
 		if err := s.pushRef(ctx, push{repo: repo, pusher: pusher, update: u}); err != nil {
@@ -127,7 +111,7 @@ func (s *Service) pushRef(ctx context.Context, p push) error {
 
 // pushRuns prepares a run for each workflow file that wants this push.
 func (s *Service) pushRuns(ctx context.Context, p push) ([]db.NewRun, error) {
-	if _, kind := ci.ShortRef(p.update.Ref); kind == "" || p.pusher == nil {
+	if _, kind := ci.ShortRef(p.update.Ref); kind == "" || p.pusher.ID == db.ActionsBotID {
 		return nil, nil
 	}
 	commit, err := s.Git.Commit(ctx, p.repo.ID, p.update.New)
