@@ -2,7 +2,10 @@ package e2e
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -89,6 +92,50 @@ jobs:
 	id := p.dispatch(t, nil)
 	run := p.awaitEnd(t, id)
 	require.Equal(t, "success", run.Conclusion, p.log(t, p.jobs(t, id)["clone"]))
+}
+
+// TestAnOutsideRepository runs a workflow of a repository that is only registered here. Its job checks out from this
+// server all the same.
+func TestAnOutsideRepository(t *testing.T) {
+	s := theStack(t)
+	upstream := s.project(t, `on: workflow_dispatch
+jobs:
+  clone:
+    runs-on: ubuntu-latest
+    steps:
+      - run: |
+          basic=$(printf 'x-access-token:%s' '${{ github.token }}' | base64 -w0)
+          git -c "http.extraHeader=Authorization: basic $basic" clone -q "$GITHUB_SERVER_URL/$GITHUB_REPOSITORY" src
+          cat src/version
+`)
+	upstream.push(t, map[string]string{"version": "one"}, "One")
+	outside := http.FileServer(http.Dir(bareClone(t, upstream.work)))
+	server := httptest.NewServer(outside)
+	defer server.Close()
+
+	p := *upstream
+	var err error
+	p.repo, err = p.CreateOutsideRepo(t.Context(), "outside-"+strconv.FormatInt(time.Now().UnixNano(), 36), server.URL+"/repo.git")
+	require.NoError(t, err)
+	id := p.dispatch(t, nil)
+	run := p.awaitEnd(t, id)
+	log := p.log(t, p.jobs(t, id)["clone"])
+	require.Equal(t, "success", run.Conclusion, log)
+	require.Contains(t, log, "one")
+}
+
+// bareClone makes a directory with repo.git in it, to be served as plain files.
+func bareClone(t *testing.T, work string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, args := range [][]string{
+		{"clone", "-q", "--bare", work, filepath.Join(dir, "repo.git")},
+		{"-C", filepath.Join(dir, "repo.git"), "update-server-info"},
+	} {
+		out, err := exec.CommandContext(t.Context(), "git", args...).CombinedOutput()
+		require.NoError(t, err, string(out))
+	}
+	return dir
 }
 
 func TestAFailingStep(t *testing.T) {

@@ -87,6 +87,15 @@ func (c *Client) CreateRepo(ctx context.Context, name string, private bool) (str
 	return out.FullName, err
 }
 
+// CreateOutsideRepo makes a repository that lives at cloneURL and is fetched when needed.
+func (c *Client) CreateOutsideRepo(ctx context.Context, name, cloneURL string) (string, error) {
+	var out struct {
+		FullName string `json:"full_name"`
+	}
+	err := c.call(ctx, http.MethodPost, "/user/repos", map[string]any{"name": name, "clone_url": cloneURL, "private": true}, &out)
+	return out.FullName, err
+}
+
 // RegistrationToken returns the token with which runners register for a repository.
 func (c *Client) RegistrationToken(ctx context.Context, repo string) (string, error) {
 	var out struct{ Token string }
