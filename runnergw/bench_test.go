@@ -100,8 +100,8 @@ func (r *runner) work(b *testing.B) {
 	require.Equal(b, runnerv1.Result_RESULT_SUCCESS, r.mustUpdate(state))
 }
 
-// BenchmarkIdleFleet reports the CPU that 300 polling runners cost, in percent of one core: runners and gateway, which
-// share this process, and apart from that Postgres is not counted. One iteration is ten seconds.
+// BenchmarkIdleFleet reports the CPU that 300 polling runners cost, in percent of one core. It counts runners and
+// gateway, which share this process, but not Postgres. One iteration is ten seconds.
 func BenchmarkIdleFleet(b *testing.B) {
 	e := newEnv(b)
 	e.offer(dbtest.Job("other", "mac"))

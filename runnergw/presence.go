@@ -48,7 +48,9 @@ func (p *presence) note(runner int64, active bool) {
 		p.pending[runner] = true
 	case now.Sub(s.online) >= onlineEvery:
 		p.written[runner] = seen{online: now, active: s.active}
-		p.pending[runner] = p.pending[runner]
+		if _, waits := p.pending[runner]; !waits {
+			p.pending[runner] = false
+		}
 	}
 }
 

@@ -54,7 +54,7 @@ func registeredLabels(m *runnerv1.RegisterRequest) []string {
 	if len(m.Labels) > 0 {
 		return m.Labels
 	}
-	//nolint:staticcheck // old runners fill only the deprecated fields
+	//lint:ignore SA1019 old runners fill only the deprecated fields
 	return append(append([]string{}, m.AgentLabels...), m.CustomLabels...)
 }
 

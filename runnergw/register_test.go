@@ -18,13 +18,11 @@ import (
 
 func TestPing(t *testing.T) {
 	e := newEnv(t)
-	for _, base := range []string{e.server.URL + "/api/actions"} {
-		for _, options := range [][]connect.ClientOption{nil, {connect.WithProtoJSON()}, {connect.WithSendGzip()}} {
-			client := pingv1connect.NewPingServiceClient(e.server.Client(), base, options...)
-			got, err := client.Ping(t.Context(), connect.NewRequest(&pingv1.PingRequest{Data: "you"}))
-			require.NoError(t, err)
-			require.Equal(t, "Hello, you!", got.Msg.Data)
-		}
+	for _, options := range [][]connect.ClientOption{nil, {connect.WithProtoJSON()}, {connect.WithSendGzip()}} {
+		client := pingv1connect.NewPingServiceClient(e.server.Client(), e.server.URL+"/api/actions", options...)
+		got, err := client.Ping(t.Context(), connect.NewRequest(&pingv1.PingRequest{Data: "you"}))
+		require.NoError(t, err)
+		require.Equal(t, "Hello, you!", got.Msg.Data)
 	}
 }
 
@@ -68,7 +66,7 @@ func TestRegister(t *testing.T) {
 
 func TestRegisterTakesLabelsOfOldRunners(t *testing.T) {
 	e := newEnv(t)
-	//nolint:staticcheck // the deprecated fields are what is tested
+	//lint:ignore SA1019 the deprecated fields are what is tested
 	r := e.registerAs(db.Scope{}, &runnerv1.RegisterRequest{Name: "old", AgentLabels: []string{"a"}, CustomLabels: []string{"b"}})
 	got, err := e.db.RunnerByUUID(t.Context(), uuidOf(r))
 	require.NoError(t, err)

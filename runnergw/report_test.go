@@ -130,10 +130,10 @@ func TestReportsOfOthers(t *testing.T) {
 
 func TestCancelOfACapableRunner(t *testing.T) {
 	e := newEnv(t)
-	r, task := running(t, e)
+	r, _ := running(t, e)
 	require.NoError(t, r.declare([]string{"linux"}, "cancelling")) // gives up the first task
 	e.offer(dbtest.Job("b", "linux"))
-	task = r.mustFetch()
+	task := r.mustFetch()
 	job := e.task(task.Id).JobID
 	e.supervise(task.Id)
 	_, err := e.db.EndTask(t.Context(), job, false, "cancelled")

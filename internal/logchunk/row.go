@@ -10,13 +10,11 @@ import (
 const MaxContentBytes = 64 << 10
 
 // The times between which a row's time is believed. Others are brought to the nearer end, so that a line always
-// begins with a time of timeWidth bytes.
+// begins with a time of the same width.
 var (
 	minTime = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 	maxTime = time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC)
 )
-
-const timeWidth = len("2006-01-02T15:04:05.0000000Z")
 
 // Writer makes lines of rows. Consecutive rows mostly share their second, whose text it keeps. The zero value is
 // ready; it is not safe for concurrent use.
