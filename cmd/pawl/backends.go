@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"net/http/pprof"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -39,6 +41,9 @@ func openBackends(ctx context.Context, c backendConfig, logger *slog.Logger) (*b
 		_ = b.db.Close()
 		return nil, err
 	}
+	if c.ProfileAddr != "" {
+		go b.serveProfiles(ctx)
+	}
 	b.health.Register("postgres", func(ctx context.Context) error { return b.db.Pool.Ping(ctx) })
 	b.health.Register("migrations", b.checkMigrations)
 	b.health.Register("temporal", func(ctx context.Context) error {
@@ -56,6 +61,17 @@ func (b *backends) dialTemporal(ctx context.Context) func() (client.Client, erro
 		MetricsHandler: observability.NewTemporalMetrics(b.registry),
 	}
 	return func() (client.Client, error) { return client.DialContext(ctx, options) }
+}
+
+// serveProfiles serves /debug/pprof for as long as the process lives. A fault of it is no fault of the process.
+func (b *backends) serveProfiles(ctx context.Context) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	if err := serveHTTP(context.WithoutCancel(ctx), b.config.ProfileAddr, mux, b.logger); err != nil {
+		b.logger.Warn("profiles are not served", "error", err)
+	}
 }
 
 func (b *backends) checkMigrations(ctx context.Context) error {

@@ -18,6 +18,7 @@ type backendConfig struct {
 	DatabaseConns     int32         `name:"database-conns" env:"PAWL_DATABASE_CONNS" default:"16" help:"Most connections to the database, in each of the two pools of a process."`
 	TemporalAddress   string        `name:"temporal-address" env:"PAWL_TEMPORAL_ADDRESS" default:"127.0.0.1:7233" help:"Address of the Temporal frontend, host:port."`
 	TemporalNamespace string        `name:"temporal-namespace" env:"PAWL_TEMPORAL_NAMESPACE" default:"pawl" help:"Temporal namespace of this installation."`
+	ProfileAddr       string        `name:"profile-addr" env:"PAWL_PROFILE_ADDR" help:"Address to serve Go profiles on (/debug/pprof); keep it private. Unset: none."`
 	LostAfter         time.Duration `name:"lost-after" env:"PAWL_LOST_AFTER" default:"60s" help:"How long a runner may be silent before its task is given up and the job is offered again."`
 }
 

@@ -28,6 +28,7 @@ type stackFlags struct {
 	RunnerLabels        []string      `name:"runner-label" help:"Labels of the runner instead of the default ones."`
 	Temporald           string        `name:"temporald" type:"path" help:"Path of temporald; unset: beside pawl, or on PATH."`
 	RunnerBinary        string        `name:"runner-binary" type:"path" help:"Path of gitea-runner; unset: beside pawl, or on PATH."`
+	ProfileAddr         string        `name:"profile-addr" env:"PAWL_PROFILE_ADDR" help:"Address to serve Go profiles on, when not split."`
 	LostAfter           time.Duration `name:"lost-after" env:"PAWL_LOST_AFTER" default:"60s" help:"How long a runner may be silent before its task is given up."`
 }
 

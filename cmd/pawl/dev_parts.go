@@ -37,7 +37,7 @@ func (p *stackParts) devstack() devstack.Parts {
 func (p *stackParts) backendsOf(c devstack.Config) backendConfig {
 	return backendConfig{
 		DatabaseURL: c.DatabaseURL, DatabaseConns: 16, TemporalAddress: c.TemporalAddress,
-		TemporalNamespace: c.TemporalNamespace, LostAfter: p.flags.LostAfter,
+		TemporalNamespace: c.TemporalNamespace, LostAfter: p.flags.LostAfter, ProfileAddr: p.flags.ProfileAddr,
 	}
 }
 
