@@ -59,7 +59,7 @@ func (k *ifs) answer(q workflows.IfQuery) workflows.IfAnswer {
 	}
 	holds, err := workflowfile.EvalIf(job.IfExpr, k.context(job, q))
 	if err != nil {
-		return workflows.IfAnswer{JobID: q.JobID, Error: "if: " + err.Error()}
+		return workflows.IfAnswer{JobID: q.JobID, Error: workflows.ShortReason("if: " + err.Error())}
 	}
 	return workflows.IfAnswer{JobID: q.JobID, Run: holds}
 }

@@ -13,14 +13,32 @@ func (a *Activities) LoadPlan(ctx context.Context, in workflows.RunInput) (workf
 	if err != nil {
 		return workflows.RunPlan{}, failed(err)
 	}
+	return planOf(jobs), nil
+}
+
+// planOf says once what the cells of a matrix share.
+func planOf(jobs []db.Job) workflows.RunPlan {
 	plan := workflows.RunPlan{Jobs: make([]workflows.PlannedJob, len(jobs))}
+	index := map[string]int{}
+	var needs [][]string
 	for i, j := range jobs {
+		key, known := index[j.Key]
+		if !known {
+			key = len(plan.Keys)
+			index[j.Key] = key
+			plan.Keys = append(plan.Keys, workflows.PlannedKey{Key: j.Key, FailFast: j.FailFast, MaxParallel: j.MaxParallel})
+			needs = append(needs, j.Needs)
+		}
 		plan.Jobs[i] = workflows.PlannedJob{
-			ID: j.ID, Key: j.Key, Needs: j.Needs, HasIf: j.IfExpr != "", Soft: j.ContinueOnError,
-			FailFast: j.FailFast, MaxParallel: j.MaxParallel, TimeoutMinutes: j.TimeoutMinutes, Status: j.Status,
+			ID: j.ID, Key: key, HasIf: j.IfExpr != "", Soft: j.ContinueOnError, TimeoutMinutes: j.TimeoutMinutes, Status: j.Status,
 		}
 	}
-	return plan, nil
+	for key, list := range needs {
+		for _, need := range list {
+			plan.Keys[key].Needs = append(plan.Keys[key].Needs, index[need])
+		}
+	}
+	return plan
 }
 
 // RecordStep writes a move of a run into the projection and makes its offers.

@@ -16,6 +16,8 @@ type OfferTask struct {
 	Status  TaskStatus
 	Reason  string
 	Running time.Duration // since the claim, by the database's clock
+	// Confirmed: the runner has reported on the task.
+	Confirmed bool
 }
 
 // attachOffer locks the offer and its task in the order in which a claim does, so that either the claim sees that
@@ -24,9 +26,10 @@ const attachOffer = `WITH o AS (
 		UPDATE offers SET attached = true WHERE job_id = $1 AND try = $2 RETURNING id, state
 	), t AS (
 		UPDATE tasks SET attached = true FROM o WHERE tasks.offer_id = o.id
-		RETURNING tasks.id, tasks.status, tasks.reason, now() - tasks.claimed_at AS running
+		RETURNING tasks.id, tasks.status, tasks.reason, now() - tasks.claimed_at AS running, tasks.confirmed_at
 	)
-	SELECT o.state, coalesce(t.id, 0), coalesce(t.status, ''), coalesce(t.reason, ''), coalesce(t.running, interval '0')
+	SELECT o.state, coalesce(t.id, 0), coalesce(t.status, ''), coalesce(t.reason, ''), coalesce(t.running, interval '0'),
+		t.confirmed_at IS NOT NULL
 	FROM o LEFT JOIN t ON true`
 
 // Attach notes that the job's workflow watches an offer, and tells how far it has come. An offer that is not there
@@ -46,7 +49,8 @@ func (d *DB) Attach(ctx context.Context, job int64, try int) (OfferTask, error) 
 
 func (d *DB) attachOnce(ctx context.Context, job int64, try int) (OfferTask, error) {
 	var o OfferTask
-	err := d.Pool.QueryRow(ctx, attachOffer, job, try).Scan(&o.State, &o.TaskID, &o.Status, &o.Reason, &o.Running)
+	err := d.Pool.QueryRow(ctx, attachOffer, job, try).
+		Scan(&o.State, &o.TaskID, &o.Status, &o.Reason, &o.Running, &o.Confirmed)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return OfferTask{State: OfferWithdrawn}, nil
 	}

@@ -20,19 +20,19 @@ const (
 	ActivitySuperviseTask = "SuperviseTask"
 )
 
-// workflowTaskTimeout bounds a stall when an answer between server and worker is lost; the default of 10 s was seen
+// WorkflowTaskTimeout bounds a stall when an answer between server and worker is lost; the default of 10 s was seen
 // to delay jobs under load.
-const workflowTaskTimeout = 3 * time.Second
+const WorkflowTaskTimeout = 3 * time.Second
 
 // withLocal makes ctx fit for local activities: retried for as long as the database is away, since giving up would
-// lose the run.
+// lose the run. Each retry that waits longer than a workflow task costs some events, so they become rare.
 func withLocal(ctx workflow.Context) workflow.Context {
 	return workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
 		StartToCloseTimeout: 10 * time.Second,
 		RetryPolicy: &temporal.RetryPolicy{
 			InitialInterval:    100 * time.Millisecond,
 			BackoffCoefficient: 2,
-			MaximumInterval:    10 * time.Second,
+			MaximumInterval:    time.Minute,
 		},
 	})
 }

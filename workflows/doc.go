@@ -20,6 +20,6 @@
 //
 // # Changes
 //
-// A change of behaviour needs a named version (version.go) and a recorded history on both sides of it
-// (testdata/, `make replay`).
+// A change of behaviour needs a named version (a constant with its reason, given to workflow.GetVersion) and a recorded
+// history on both sides of it (testdata/, `make replay`).
 package workflows

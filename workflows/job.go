@@ -8,20 +8,25 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
-
-	"github.com/pawl-ci/pawl/internal/ci"
 )
 
 // Job watches one job from its first offer to its end: it waits for a runner, supervises the task, offers the job
-// again when the runner is lost, and ends with the status of the job. It never fails.
+// again when the runner is lost, and ends with the status of the job. It fails only by a fault of ours; the run then
+// ends what is left of the job.
 func Job(ctx workflow.Context, in JobInput) (JobResult, error) {
 	j := newJob(ctx, in)
 	for {
-		end := j.watch()
-		if !j.retries(end) {
+		end, err := j.watch()
+		if err != nil {
+			return JobResult{}, err
+		}
+		again, err := j.retry(end)
+		if err != nil {
+			return JobResult{}, err
+		}
+		if !again {
 			return j.conclude(end), nil
 		}
-		j.offerAgain(end)
 	}
 }
 
@@ -33,9 +38,19 @@ type job struct {
 	// ctx is not cancelled: what a job still has to write after a cancel must be written.
 	ctx     workflow.Context
 	changed workflow.ReceiveChannel
-	try     int
-	// cancelled says that the cancel has been carried out on the task.
-	cancelled bool
+	// try counts the offers from 1; losses are those of them whose runner was lost, misses those that reached none.
+	try, losses, misses int
+	// stand is the supervision of the task that a runner has now.
+	stand stand
+	// graceOver fires when a cancelled task may be ended by force; nil before a cancel.
+	graceOver workflow.Future
+}
+
+// stand is the SuperviseTask activity of one task.
+type stand struct {
+	task int64
+	done workflow.Future
+	stop workflow.CancelFunc
 }
 
 func newJob(ctx workflow.Context, in JobInput) *job {
@@ -49,117 +64,129 @@ func newJob(ctx workflow.Context, in JobInput) *job {
 	}
 }
 
+func (j *job) cancelled() bool { return j.parent.Err() != nil }
+
+// ref names the offer that is watched.
+func (j *job) ref() TaskRef { return TaskRef{JobID: j.JobID, Try: j.try, TaskID: j.stand.task} }
+
 // watch follows one offer until it is over.
-func (j *job) watch() TaskEnd {
-	state := j.ask(ActivityAttachTask, TaskRef{JobID: j.JobID, Try: j.try})
-	for {
-		switch state.Phase {
-		case PhaseQueued:
-			state = j.awaitClaim()
-		case PhaseRunning, PhaseCancelling:
-			state = j.supervise(state)
-		default:
-			return state.End
+func (j *job) watch() (TaskEnd, error) {
+	state, err := j.attach()
+	for err == nil && state.Phase != PhaseEnded {
+		if state.Phase == PhaseQueued {
+			state, err = j.awaitClaim()
+		} else {
+			state, err = j.supervise(state)
 		}
 	}
+	j.leave()
+	return state.End, err
 }
 
-// ask runs a local activity that answers with the state of the offer. Local activities retry for as long as the
-// database is away, so an error is a fault of ours: it ends the offer and is shown.
-func (j *job) ask(activity string, args ...any) TaskState {
-	state, err := local[TaskState](j.ctx, activity, args...)
-	if err != nil {
-		return endedState(TaskEnd{Status: ci.StatusFailure.String(), Reason: "internal error: " + err.Error()})
-	}
-	return state
+func (j *job) attach() (TaskState, error) {
+	return local[TaskState](j.ctx, ActivityAttachTask, j.ref())
 }
-
-func endedState(end TaskEnd) TaskState { return TaskState{Phase: PhaseEnded, End: end} }
 
 // awaitClaim waits until something happened to a queued offer.
-func (j *job) awaitClaim() TaskState {
+func (j *job) awaitClaim() (state TaskState, err error) {
 	timer, stopTimer := workflow.WithCancel(j.ctx)
 	defer stopTimer()
-	ref := TaskRef{JobID: j.JobID, Try: j.try}
-	var state TaskState
 	workflow.NewSelector(j.ctx).
 		AddReceive(j.changed, func(c workflow.ReceiveChannel, _ bool) {
 			c.Receive(j.ctx, nil)
-			state = j.ask(ActivityAttachTask, ref)
+			state, err = j.attach()
 		}).
 		AddReceive(j.parent.Done(), func(workflow.ReceiveChannel, bool) {
-			state = j.cancelTask(ref)
+			state, err = j.cancelTask()
 		}).
 		AddFuture(workflow.NewTimer(timer, j.Settings.QueueTimeout), func(workflow.Future) {
-			state = j.ask(ActivityEndTask, EndTask{TaskRef: ref, Reason: j.queueTimeoutReason()})
+			// A runner may have come in the meantime whom nobody announced: it keeps the job.
+			state, err = j.endTask(EndTask{OnlyQueued: true, Reason: j.queueTimeoutReason()})
 		}).
 		Select(j.ctx)
-	return state
+	return state, err
 }
 
 func (j *job) queueTimeoutReason() string {
 	return fmt.Sprintf("no runner took the job within %s", j.Settings.QueueTimeout)
 }
 
-// supervise stands by a runner until its task is over, or until it has to be ended from here.
-func (j *job) supervise(state TaskState) TaskState {
-	ref := TaskRef{JobID: j.JobID, Try: j.try, TaskID: state.TaskID}
-	activity, stop := workflow.WithCancel(j.ctx)
-	defer stop()
-	done := workflow.ExecuteActivity(j.superviseOptions(activity, state), ActivitySuperviseTask, ref)
-
-	var next TaskState
+// supervise stands by a runner until something happens to its task.
+func (j *job) supervise(state TaskState) (next TaskState, err error) {
+	j.standBy(state)
 	selector := workflow.NewSelector(j.ctx).
-		AddFuture(done, func(f workflow.Future) { next = j.superviseEnded(ref, f) })
-	if !j.cancelled {
-		selector.AddReceive(j.parent.Done(), func(workflow.ReceiveChannel, bool) { next = j.cancelTask(ref) })
+		AddFuture(j.stand.done, func(f workflow.Future) { next, err = j.superviseEnded(f) }).
+		AddReceive(j.changed, func(c workflow.ReceiveChannel, _ bool) {
+			c.Receive(j.ctx, nil)
+			next, err = j.attach()
+		})
+	if j.graceOver == nil {
+		selector.AddReceive(j.parent.Done(), func(workflow.ReceiveChannel, bool) { next, err = j.cancelTask() })
+	} else {
+		selector.AddFuture(j.graceOver, func(workflow.Future) {
+			next, err = j.endTask(EndTask{Force: true, Reason: j.graceReason()})
+		})
 	}
 	selector.Select(j.ctx)
-	return next
+	return next, err
 }
 
-// superviseOptions gives the activity the rest of the job's time, or of the grace after a cancel.
-func (j *job) superviseOptions(ctx workflow.Context, state TaskState) workflow.Context {
-	limit := time.Duration(j.TimeoutMinutes)*time.Minute - state.Running
-	if state.Phase == PhaseCancelling {
-		limit = j.Settings.CancelGrace
+// standBy starts the activity of a task, unless it is pending already. It has the rest of the job's time.
+func (j *job) standBy(state TaskState) {
+	if j.stand.done != nil && j.stand.task == state.TaskID {
+		return
 	}
-	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+	j.leave()
+	left := time.Duration(j.TimeoutMinutes)*time.Minute - state.Running
+	ctx, stop := workflow.WithCancel(workflow.WithActivityOptions(j.ctx, workflow.ActivityOptions{
 		ActivityID:             SuperviseActivityID(state.TaskID),
-		ScheduleToCloseTimeout: max(limit, time.Second),
+		ScheduleToCloseTimeout: max(left, time.Second),
 		HeartbeatTimeout:       j.Settings.LostAfter,
 		RetryPolicy:            &temporal.RetryPolicy{MaximumAttempts: 1},
-	})
+	}))
+	j.stand = stand{task: state.TaskID, stop: stop}
+	j.stand.done = workflow.ExecuteActivity(ctx, ActivitySuperviseTask, j.ref())
 }
 
-// superviseEnded finds out why the activity is over. Only the gateway completes it; all else is a timeout.
-func (j *job) superviseEnded(ref TaskRef, f workflow.Future) TaskState {
+// leave stops standing by a task.
+func (j *job) leave() {
+	if j.stand.stop != nil {
+		j.stand.stop()
+	}
+	j.stand = stand{}
+}
+
+// superviseEnded finds out why the activity is over. Only the gateway completes it; all else is a timeout, or an SRE.
+func (j *job) superviseEnded(f workflow.Future) (TaskState, error) {
+	ref := j.ref()
+	j.stand = stand{}
 	var end TaskEnd
 	err := f.Get(j.ctx, &end)
 	var timeout *temporal.TimeoutError
 	switch {
 	case err == nil:
-		return endedState(end)
+		return TaskState{Phase: PhaseEnded, End: end}, nil
 	case errors.As(err, &timeout) && timeout.TimeoutType() == enumspb.TIMEOUT_TYPE_HEARTBEAT:
 		// Silence towards Temporal is no proof: the server or a gateway may have been away. The row knows.
-		return j.ask(ActivityCheckTask, CheckTask{TaskRef: ref, LostAfter: j.Settings.LostAfter})
+		return local[TaskState](j.ctx, ActivityCheckTask, CheckTask{TaskRef: ref, LostAfter: j.Settings.LostAfter})
 	case errors.As(err, &timeout):
-		return j.ask(ActivityEndTask, EndTask{TaskRef: ref, Force: true, Reason: j.timeoutReason()})
+		return j.endTask(EndTask{Force: true, Reason: fmt.Sprintf("timed out after %d minutes", j.TimeoutMinutes)})
 	default:
-		// A worker that died before it handed the task to the gateway, or an SRE who ended the activity.
-		return j.ask(ActivityAttachTask, ref)
+		return j.attach()
 	}
 }
 
-func (j *job) timeoutReason() string {
-	if j.cancelled {
-		return fmt.Sprintf("cancelled; the runner did not end the job within %s", j.Settings.CancelGrace)
-	}
-	return fmt.Sprintf("timed out after %d minutes", j.TimeoutMinutes)
+// cancelTask takes the offer back, or has the runner stop: at once, or after the grace for one that can finish.
+func (j *job) cancelTask() (TaskState, error) {
+	j.graceOver = workflow.NewTimer(j.ctx, j.Settings.CancelGrace)
+	return j.endTask(EndTask{Reason: "cancelled"})
 }
 
-// cancelTask takes the offer back, or has the runner stop.
-func (j *job) cancelTask(ref TaskRef) TaskState {
-	j.cancelled = true
-	return j.ask(ActivityEndTask, EndTask{TaskRef: ref, Reason: "cancelled"})
+func (j *job) graceReason() string {
+	return fmt.Sprintf("cancelled; the runner did not end the job within %s", j.Settings.CancelGrace)
+}
+
+func (j *job) endTask(e EndTask) (TaskState, error) {
+	e.TaskRef = j.ref()
+	return local[TaskState](j.ctx, ActivityEndTask, e)
 }

@@ -9,47 +9,71 @@ import (
 	"github.com/pawl-ci/pawl/internal/ci"
 )
 
-// retries tells whether the job is offered again. A lost runner is a fault of the platform and not of the job; a
-// failed step is the job's own and never retried.
-func (j *job) retries(end TaskEnd) bool {
-	return end.Status == EndLost && j.try < j.Settings.MaxTries && !j.cancelled && j.parent.Err() == nil
+// maxMisses bounds how often a job may be handed out in vain before any runner confirms it: many more than runners may
+// be lost, since nothing of the job was done.
+const maxMisses = 30
+
+// retry offers the job again when its task came to nothing, and tells whether it did. A lost runner is a fault of the
+// platform and not of the job; a failed step is the job's own and never retried.
+func (j *job) retry(end TaskEnd) (bool, error) {
+	if end.Status != EndLost || j.cancelled() {
+		return false, nil
+	}
+	if err := j.countLoss(); err != nil {
+		return false, err
+	}
+	if j.losses >= j.Settings.MaxTries || j.misses >= maxMisses {
+		return false, nil
+	}
+	// An error means that the run was cancelled.
+	if err := j.pause(); err != nil {
+		return false, nil
+	}
+	j.try++
+	again := OfferAgain{TaskRef: j.ref(), Reason: end.Reason}
+	_, err := local[struct{}](j.ctx, ActivityOfferAgain, again)
+	return err == nil, err
 }
 
-// offerAgain makes the next offer of the job, after a pause that grows when runner after runner is lost.
-func (j *job) offerAgain(end TaskEnd) {
-	j.try++
-	if j.try > 2 {
-		// The first retry is at once. An error means that the run was cancelled, which watch handles.
-		_ = workflow.Sleep(j.parent, retryPause(j.try))
-	}
-	_, err := local[struct{}](j.ctx, ActivityOfferAgain, OfferAgain{
-		TaskRef: TaskRef{JobID: j.JobID, Try: j.try},
-		Reason:  end.Reason,
-	})
+// countLoss asks whether the runner ever had the task.
+func (j *job) countLoss() error {
+	state, err := j.attach()
 	if err != nil {
-		workflow.GetLogger(j.ctx).Error("offer again", "job", j.JobID, "error", err)
+		return err
 	}
+	if state.Confirmed {
+		j.losses++
+	} else {
+		j.misses++
+	}
+	return nil
+}
+
+// pause waits longer from loss to loss. The first retry is at once.
+func (j *job) pause() error {
+	if j.try == 1 {
+		return j.parent.Err()
+	}
+	return workflow.Sleep(j.parent, retryPause(j.try))
 }
 
 func retryPause(try int) time.Duration {
-	return min(5*time.Second<<min(try-3, 10), 5*time.Minute)
+	return min(5*time.Second<<min(try-2, 10), 5*time.Minute)
 }
 
-// conclude turns the end of the last task into the end of the job.
+// conclude turns the end of the last task into the end of the job. A task that ended by itself before a cancel reached
+// it keeps its own end.
 func (j *job) conclude(end TaskEnd) JobResult {
-	if j.cancelled && end.Status != ci.StatusFailure.String() {
-		return JobResult{Status: ci.StatusCancelled, Reason: end.Reason}
-	}
-	switch end.Status {
-	case EndLost:
-		reason := fmt.Sprintf("%s; given up after %d tries", end.Reason, j.try)
-		return JobResult{Status: ci.StatusFailure, Reason: reason}
-	case EndWithdrawn:
-		return JobResult{Status: ci.StatusCancelled, Reason: end.Reason}
+	reason := ShortReason(end.Reason)
+	switch {
+	case end.Status == EndWithdrawn, end.Status == EndLost && j.cancelled():
+		return JobResult{Status: ci.StatusCancelled, Reason: reason}
+	case end.Status == EndLost:
+		return JobResult{Status: ci.StatusFailure, Reason: fmt.Sprintf("%s; given up after %d tries", reason, j.try)}
 	}
 	status, err := ci.ParseStatus(end.Status)
 	if err != nil || !status.Terminal() {
-		return JobResult{Status: ci.StatusFailure, Reason: "unknown end of the task: " + end.Status}
+		return JobResult{Status: ci.StatusFailure, Reason: "unknown end of the task: " + ShortReason(end.Status)}
 	}
-	return JobResult{Status: status, Reason: end.Reason}
+	return JobResult{Status: status, Reason: reason}
 }

@@ -31,20 +31,26 @@ type rows struct {
 	// supervise answers SuperviseTask. What the test environment cannot do for a pending activity, time it out, is
 	// answered here as the server would.
 	supervise func() (workflows.TaskEnd, error)
-	// check answers CheckTask, end EndTask.
-	check, end workflows.TaskState
-	ended      []workflows.EndTask
-	again      []workflows.OfferAgain
+	// check answers CheckTask; ends answers EndTask, in order, the last repeated.
+	check workflows.TaskState
+	ends  []workflows.TaskState
+	ended []workflows.EndTask
+	again []workflows.OfferAgain
 }
 
 func (r *rows) AttachTask(context.Context, workflows.TaskRef) (workflows.TaskState, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s := r.attach[0]
-	if len(r.attach) > 1 {
-		r.attach = r.attach[1:]
+	return next(&r.attach), nil
+}
+
+// next takes the first of a list, and leaves the last.
+func next[T any](list *[]T) T {
+	v := (*list)[0]
+	if len(*list) > 1 {
+		*list = (*list)[1:]
 	}
-	return s, nil
+	return v
 }
 
 func (r *rows) SuperviseTask(context.Context, workflows.TaskRef) (workflows.TaskEnd, error) {
@@ -59,7 +65,7 @@ func (r *rows) EndTask(_ context.Context, e workflows.EndTask) (workflows.TaskSt
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.ended = append(r.ended, e)
-	return r.end, nil
+	return next(&r.ends), nil
 }
 
 func (r *rows) OfferAgain(_ context.Context, o workflows.OfferAgain) (struct{}, error) {
@@ -99,18 +105,14 @@ func end(status, reason string) workflows.TaskEnd {
 
 // answers gives SuperviseTask's answers in order; the last is repeated.
 func answers(list ...func() (workflows.TaskEnd, error)) func() (workflows.TaskEnd, error) {
-	return func() (workflows.TaskEnd, error) {
-		next := list[0]
-		if len(list) > 1 {
-			list = list[1:]
-		}
-		return next()
-	}
+	return func() (workflows.TaskEnd, error) { return next(&list)() }
 }
 
 func ends(status, reason string) func() (workflows.TaskEnd, error) {
 	return func() (workflows.TaskEnd, error) { return end(status, reason), nil }
 }
+
+func states(list ...workflows.TaskState) []workflows.TaskState { return list }
 
 func pending() (workflows.TaskEnd, error) { return workflows.TaskEnd{}, activity.ErrResultPending }
 
@@ -139,13 +141,13 @@ func runJob(t *testing.T, r *rows, prepare func(*testsuite.TestWorkflowEnvironme
 }
 
 func TestJobThatEndedBeforeItsWorkflowBegan(t *testing.T) {
-	r := &rows{attach: []workflows.TaskState{ended("success", "")}}
+	r := &rows{attach: states(ended("success", ""))}
 	require.Equal(t, workflows.JobResult{Status: ci.StatusSuccess}, runJob(t, r, nil))
 }
 
 func TestJobWaitsForAClaimAndForTheTask(t *testing.T) {
 	r := &rows{
-		attach:    []workflows.TaskState{queued, running},
+		attach:    states(queued, running),
 		supervise: ends("failure", ""),
 	}
 	got := runJob(t, r, func(env *testsuite.TestWorkflowEnvironment) {
@@ -156,7 +158,7 @@ func TestJobWaitsForAClaimAndForTheTask(t *testing.T) {
 }
 
 func TestQueueTimeout(t *testing.T) {
-	r := &rows{attach: []workflows.TaskState{queued}, end: ended(workflows.EndWithdrawn, "no runner took the job")}
+	r := &rows{attach: states(queued), ends: states(ended(workflows.EndWithdrawn, "no runner took the job"))}
 	got := runJob(t, r, nil)
 	require.Equal(t, ci.StatusCancelled, got.Status)
 	require.Len(t, r.ended, 1)
@@ -165,9 +167,9 @@ func TestQueueTimeout(t *testing.T) {
 
 func TestJobTimeout(t *testing.T) {
 	r := &rows{
-		attach:    []workflows.TaskState{running},
+		attach:    states(running),
 		supervise: tooLong,
-		end:       ended("cancelled", "timed out after 10 minutes"),
+		ends:      states(ended("cancelled", "timed out after 10 minutes")),
 	}
 	got := runJob(t, r, nil)
 	require.Equal(t, workflows.JobResult{Status: ci.StatusCancelled, Reason: "timed out after 10 minutes"}, got)
@@ -175,7 +177,9 @@ func TestJobTimeout(t *testing.T) {
 }
 
 func TestLostRunnerIsRetriedAndThenGivenUp(t *testing.T) {
-	r := &rows{attach: []workflows.TaskState{running}, supervise: silent, check: lost}
+	gone := lost
+	gone.Confirmed = true
+	r := &rows{attach: states(running, gone, running, gone, running, gone), supervise: silent, check: lost}
 	got := runJob(t, r, nil)
 	require.Equal(t, ci.StatusFailure, got.Status)
 	require.Contains(t, got.Reason, "given up after 3 tries")
@@ -183,18 +187,55 @@ func TestLostRunnerIsRetriedAndThenGivenUp(t *testing.T) {
 	require.Equal(t, []int{2, 3}, []int{r.again[0].Try, r.again[1].Try})
 }
 
-func TestTaskThatTheGatewayGaveUpIsRetried(t *testing.T) {
-	r := &rows{
-		attach:    []workflows.TaskState{running},
-		supervise: answers(ends(workflows.EndLost, "the runner never confirmed the task"), ends("success", "")),
+func TestATaskThatReachedNoRunnerIsOfferedMoreOften(t *testing.T) {
+	var attach []workflows.TaskState
+	for range 10 {
+		attach = append(attach, running, lost)
 	}
+	r := &rows{attach: append(attach, ended("success", "")), supervise: ends(workflows.EndLost, "the runner never confirmed the task")}
 	require.Equal(t, ci.StatusSuccess, runJob(t, r, nil).Status)
-	require.Len(t, r.again, 1)
+	require.Len(t, r.again, 10)
 	require.Equal(t, "the runner never confirmed the task", r.again[0].Reason)
 }
 
+func TestARunnerThatCameAtTheLastMomentKeepsTheJob(t *testing.T) {
+	r := &rows{attach: states(queued), ends: states(running), supervise: ends("success", "")}
+	require.Equal(t, ci.StatusSuccess, runJob(t, r, nil).Status)
+	require.True(t, r.ended[0].OnlyQueued)
+}
+
+func TestATaskThatEndedBeforeTheCancelKeepsItsEnd(t *testing.T) {
+	r := &rows{attach: states(running), supervise: pending, ends: states(ended("success", ""))}
+	got := runJob(t, r, func(env *testsuite.TestWorkflowEnvironment) {
+		env.RegisterDelayedCallback(env.CancelWorkflow, 10*time.Second)
+	})
+	require.Equal(t, ci.StatusSuccess, got.Status)
+}
+
+func TestACancelledJobIsNotOfferedAgain(t *testing.T) {
+	gone := lost
+	gone.Confirmed = true
+	r := &rows{attach: states(running, gone, running, gone), supervise: silent, check: lost}
+	got := runJob(t, r, func(env *testsuite.TestWorkflowEnvironment) {
+		// The second retry pauses.
+		env.RegisterDelayedCallback(env.CancelWorkflow, time.Second)
+	})
+	require.Equal(t, ci.StatusCancelled, got.Status)
+	require.Len(t, r.again, 1)
+}
+
+func TestAFaultOfOursFailsTheWorkflow(t *testing.T) {
+	var suite testsuite.WorkflowTestSuite
+	env := suite.NewTestWorkflowEnvironment()
+	env.RegisterActivityWithOptions(func(context.Context, workflows.TaskRef) (workflows.TaskState, error) {
+		return workflows.TaskState{}, temporal.NewNonRetryableApplicationError("gone", "not_found", nil)
+	}, activity.RegisterOptions{Name: workflows.ActivityAttachTask})
+	env.ExecuteWorkflow(workflows.Job, workflows.JobInput{JobID: 1, TimeoutMinutes: 10, Settings: settings})
+	require.Error(t, env.GetWorkflowError(), "the run then ends what is left of the job")
+}
+
 func TestCancelOfAQueuedJob(t *testing.T) {
-	r := &rows{attach: []workflows.TaskState{queued}, end: withdrawn}
+	r := &rows{attach: states(queued), ends: states(withdrawn)}
 	got := runJob(t, r, func(env *testsuite.TestWorkflowEnvironment) {
 		env.RegisterDelayedCallback(env.CancelWorkflow, time.Minute)
 	})
@@ -202,28 +243,18 @@ func TestCancelOfAQueuedJob(t *testing.T) {
 }
 
 func TestCancelWaitsForACapableRunner(t *testing.T) {
-	r := &rows{
-		attach:    []workflows.TaskState{running},
-		supervise: answers(pending, ends("cancelled", "cancelled")),
-		end:       cancelling,
-	}
+	r := &rows{attach: states(running, ended("cancelled", "cancelled")), supervise: pending, ends: states(cancelling)}
 	got := runJob(t, r, func(env *testsuite.TestWorkflowEnvironment) {
 		env.RegisterDelayedCallback(env.CancelWorkflow, 10*time.Second)
+		env.RegisterDelayedCallback(func() { env.SignalWorkflow(workflows.SignalTaskChanged, nil) }, 20*time.Second)
 	})
-	require.Equal(t, ci.StatusCancelled, got.Status)
+	require.Equal(t, workflows.JobResult{Status: ci.StatusCancelled, Reason: "cancelled"}, got)
 	require.Len(t, r.ended, 1)
 	require.False(t, r.ended[0].Force)
 }
 
 func TestCancelIsForcedWhenTheRunnerDoesNotEnd(t *testing.T) {
-	r := &rows{attach: []workflows.TaskState{running}, end: cancelling}
-	// By the time the grace is over, ending the task by force works.
-	r.supervise = answers(pending, func() (workflows.TaskEnd, error) {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.end = ended("cancelled", "forced")
-		return tooLong()
-	})
+	r := &rows{attach: states(running), supervise: pending, ends: states(cancelling, ended("cancelled", "forced"))}
 	got := runJob(t, r, func(env *testsuite.TestWorkflowEnvironment) {
 		env.RegisterDelayedCallback(env.CancelWorkflow, 10*time.Second)
 	})
@@ -234,7 +265,7 @@ func TestCancelIsForcedWhenTheRunnerDoesNotEnd(t *testing.T) {
 
 func TestSilenceWhileNobodyListenedIsNoLoss(t *testing.T) {
 	r := &rows{
-		attach:    []workflows.TaskState{running},
+		attach:    states(running),
 		supervise: answers(silent, ends("success", "")),
 		check:     running,
 	}

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"strings"
 	"time"
 
 	"github.com/pawl-ci/pawl/internal/ci"
@@ -39,28 +40,69 @@ type JobState struct {
 	Status ci.Status `json:"status"`
 }
 
-// RunPlan is what LoadPlan returns: the jobs of an attempt in the order of the workflow file.
+// RunPlan is what LoadPlan returns. What the cells of a matrix share stands once, and needs are numbers: a plan of the
+// largest run has to fit into one payload.
 type RunPlan struct {
+	// Keys are the jobs of the workflow file, in its order.
+	Keys []PlannedKey `json:"keys"`
+	// Jobs are their cells, in order.
 	Jobs []PlannedJob `json:"jobs"`
 }
 
-// PlannedJob is one job of a plan.
+// PlannedKey is one job of the file with all its cells.
+type PlannedKey struct {
+	Key string `json:"key"`
+	// Needs are indexes of Keys.
+	Needs []int `json:"needs,omitempty"`
+	// FailFast stops the other cells of the job's matrix when one fails.
+	FailFast bool `json:"fail_fast,omitempty"`
+	// MaxParallel bounds the cells of the matrix in flight at once; 0 means no limit.
+	MaxParallel int `json:"max_parallel,omitempty"`
+}
+
+// PlannedJob is one cell.
 type PlannedJob struct {
-	ID    int64    `json:"id"`
-	Key   string   `json:"key"`
-	Needs []string `json:"needs,omitempty"`
+	ID int64 `json:"id"`
+	// Key is an index of Keys.
+	Key int `json:"key"`
 	// HasIf says that the job has an `if`, which EvaluateIfs decides.
 	HasIf bool `json:"has_if,omitempty"`
 	// Soft is continue-on-error.
 	Soft bool `json:"soft,omitempty"`
-	// FailFast stops the other cells of the job's matrix when this one fails.
-	FailFast bool `json:"fail_fast,omitempty"`
-	// MaxParallel bounds the cells of the matrix in flight at once; 0 means no limit.
-	MaxParallel int `json:"max_parallel,omitempty"`
 	// TimeoutMinutes bounds the time a runner may take, from its claim.
 	TimeoutMinutes int `json:"timeout_minutes"`
 	// Status is terminal for a job that needs no run in this attempt.
 	Status ci.Status `json:"status"`
+}
+
+// specs are the jobs as the schedule takes them.
+func (p RunPlan) specs() []ci.JobSpec {
+	needs := make([][]string, len(p.Keys))
+	for i, k := range p.Keys {
+		for _, n := range k.Needs {
+			needs[i] = append(needs[i], p.Keys[n].Key)
+		}
+	}
+	specs := make([]ci.JobSpec, len(p.Jobs))
+	for i, j := range p.Jobs {
+		k := p.Keys[j.Key]
+		specs[i] = ci.JobSpec{
+			ID: j.ID, Key: k.Key, Needs: needs[j.Key], HasIf: j.HasIf, Soft: j.Soft, Status: j.Status,
+			FailFast: k.FailFast, MaxParallel: k.MaxParallel,
+		}
+	}
+	return specs
+}
+
+// maxReason bounds what is said of why a job ended, in bytes.
+const maxReason = 1 << 10
+
+// ShortReason cuts a reason to 1 KiB, so that histories stay small.
+func ShortReason(s string) string {
+	if len(s) <= maxReason {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxReason], "") + "..."
 }
 
 // IfQuery asks whether a job whose needs are done shall run.
@@ -126,7 +168,7 @@ type JobSettings struct {
 	LostAfter time.Duration `json:"lost_after"`
 	// CancelGrace is how long a runner that can finish its post steps may take after a cancel.
 	CancelGrace time.Duration `json:"cancel_grace"`
-	// MaxTries bounds how often a job is handed out when runners are lost.
+	// MaxTries bounds how often runners may be given a job and be lost.
 	MaxTries int `json:"max_tries"`
 }
 
@@ -153,6 +195,8 @@ type TaskState struct {
 	TaskID int64 `json:"task_id,omitempty"`
 	// Running is for how long a runner has had the task.
 	Running time.Duration `json:"running,omitempty"`
+	// Confirmed says that the runner has reported on the task, so that it did reach it.
+	Confirmed bool `json:"confirmed,omitempty"`
 	// End is set in PhaseEnded.
 	End TaskEnd `json:"end,omitzero"`
 }
@@ -190,6 +234,8 @@ type EndTask struct {
 	Reason string `json:"reason"`
 	// Force ends the task now; otherwise a runner that can is given time to finish its post steps.
 	Force bool `json:"force,omitempty"`
+	// OnlyQueued takes a queued offer back and leaves a task alone that a runner has.
+	OnlyQueued bool `json:"only_queued,omitempty"`
 }
 
 // CheckTask is the input of the activity of this name: it decides whether a silent runner is lost.

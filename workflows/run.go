@@ -33,7 +33,7 @@ type run struct {
 	// ctx is not cancelled: what a run still has to decide and write after a cancel must be done.
 	ctx      workflow.Context
 	schedule *ci.Schedule
-	jobs     map[int64]PlannedJob
+	jobs     map[int64]runJob
 	// ready are the jobs decided to run whose offers are still to be made.
 	ready []int64
 	// stops cancels the children that are open.
@@ -46,6 +46,12 @@ type run struct {
 	cancel   cancellation
 }
 
+// runJob is a job of the plan with the key that names it.
+type runJob struct {
+	PlannedJob
+	key string
+}
+
 func newRun(ctx workflow.Context, s *Settings, in RunInput) (*run, error) {
 	detached, _ := workflow.NewDisconnectedContext(ctx)
 	r := &run{
@@ -53,7 +59,7 @@ func newRun(ctx workflow.Context, s *Settings, in RunInput) (*run, error) {
 		settings: s,
 		parent:   ctx,
 		ctx:      withLocal(detached),
-		jobs:     map[int64]PlannedJob{},
+		jobs:     map[int64]runJob{},
 		stops:    map[int64]workflow.CancelFunc{},
 		reasons:  map[int64]string{},
 	}
@@ -71,15 +77,10 @@ func (r *run) load() error {
 	if err != nil {
 		return fmt.Errorf("load plan: %w", err)
 	}
-	specs := make([]ci.JobSpec, len(plan.Jobs))
-	for i, j := range plan.Jobs {
-		r.jobs[j.ID] = j
-		specs[i] = ci.JobSpec{
-			ID: j.ID, Key: j.Key, Needs: j.Needs, HasIf: j.HasIf, Soft: j.Soft, Status: j.Status,
-			FailFast: j.FailFast, MaxParallel: j.MaxParallel,
-		}
+	for _, j := range plan.Jobs {
+		r.jobs[j.ID] = runJob{PlannedJob: j, key: plan.Keys[j.Key].Key}
 	}
-	if r.schedule, err = ci.NewSchedule(specs); err != nil {
+	if r.schedule, err = ci.NewSchedule(plan.specs()); err != nil {
 		return fmt.Errorf("plan of run %d: %w", r.RunID, err)
 	}
 	r.schedule.TakeChanges() // what the plan says of passed-through jobs is in the projection already
@@ -128,7 +129,7 @@ func (r *run) state() (RunState, error) {
 	}
 	s.Status = r.schedule.Status()
 	for _, id := range workflow.DeterministicKeys(r.jobs) {
-		s.Jobs = append(s.Jobs, JobState{JobID: id, Key: r.jobs[id].Key, Status: r.schedule.JobStatus(id)})
+		s.Jobs = append(s.Jobs, JobState{JobID: id, Key: r.jobs[id].key, Status: r.schedule.JobStatus(id)})
 	}
 	return s, nil
 }

@@ -46,7 +46,7 @@ func (r *run) decisions(cs []ci.Candidate) ([]ci.Decision, error) {
 			out[i] = ci.DefaultDecision(c)
 		case answer.Error != "":
 			out[i] = ci.DecisionFail
-			r.reasons[c.ID] = answer.Error
+			r.reasons[c.ID] = ShortReason(answer.Error)
 		default:
 			out[i] = ci.DecisionForIf(c, answer.Run)
 		}
@@ -107,7 +107,7 @@ func (r *run) startChildren() {
 		r.stops[id] = stop
 		ctx = workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
 			WorkflowID:          JobWorkflowID(id),
-			WorkflowTaskTimeout: workflowTaskTimeout,
+			WorkflowTaskTimeout: WorkflowTaskTimeout,
 			WaitForCancellation: true,
 		})
 		child := workflow.ExecuteChildWorkflow(ctx, JobWorkflowName, JobInput{
@@ -141,7 +141,8 @@ func (r *run) childFailed(id int64, err error) JobResult {
 	if temporal.IsCanceledError(err) {
 		return JobResult{Status: ci.StatusCancelled, Reason: "cancelled"}
 	}
-	return JobResult{Status: ci.StatusFailure, Reason: "the workflow of the job ended: " + err.Error()}
+	workflow.GetLogger(r.ctx).Error("the workflow of a job failed", "job", id, "error", err)
+	return JobResult{Status: ci.StatusFailure, Reason: "the workflow of the job failed; its history in Temporal says why"}
 }
 
 // endAbandoned ends the offers and tasks that no Job workflow stands by any more.

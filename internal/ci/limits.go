@@ -6,6 +6,10 @@ const (
 	// MaxJobsPerRun is the number of jobs (matrix cells counted one by one) that one attempt may hold.
 	MaxJobsPerRun = 1000
 
+	// MaxNeedsPerRun is how many entries all `needs` of a file may have together. Aliases make it cheap to write
+	// more, and a run's plan has to fit into one payload of Temporal.
+	MaxNeedsPerRun = 10_000
+
 	// MaxCellsPerMatrix is the number of cells one matrix may have after include and exclude
 	// (execution-semantics.md §5).
 	MaxCellsPerMatrix = 256

@@ -73,9 +73,15 @@ func (p *parser) jobs(root *node) []*Job {
 func (p *parser) checkNeeds(jobs *node) {
 	graph := make([]ci.KeyNeeds, len(jobs.keys))
 	entries := map[[2]string]*node{}
+	total := 0
 	for i, k := range jobs.keys {
 		graph[i].Key = k.text
-		for _, need := range listed(jobs.items[i].get("needs")) {
+		needs := listed(jobs.items[i].get("needs"))
+		if total += len(needs); total > ci.MaxNeedsPerRun {
+			p.add(k.at, "the needs of all jobs together have more than %d entries", ci.MaxNeedsPerRun)
+			return
+		}
+		for _, need := range needs {
 			graph[i].Needs = append(graph[i].Needs, need.text)
 			entries[[2]string{k.text, need.text}] = need
 		}
