@@ -52,20 +52,37 @@ func (d *DB) openAttempts(ctx context.Context, where string, args ...any) ([]Ope
 	return out, nil
 }
 
-// AbandonAttempt ends an attempt whose workflow is gone: its open jobs, offers and tasks with it.
-func (d *DB) AbandonAttempt(ctx context.Context, run, attempt int64, status ci.Status, reason string) error {
+// AbandonAttempt ends an attempt whose workflow is gone: its open jobs, offers and tasks with it. It does nothing, and
+// answers false, when the attempt has ended.
+func (d *DB) AbandonAttempt(ctx context.Context, run, attempt int64, status ci.Status, reason string) (changed bool, err error) {
+	if open, err := d.attemptOpen(ctx, attempt); err != nil || !open {
+		return false, err
+	}
 	jobs, err := d.openJobs(ctx, attempt)
 	if err != nil {
-		return err
+		return false, err
 	}
 	step := RunStep{RunID: run, AttemptID: attempt, Status: status}
 	for _, id := range jobs {
-		if _, err := d.EndTask(ctx, id, true, reason); err != nil {
-			return err
+		if _, err := d.EndTask(ctx, id, EndForced, reason); err != nil {
+			return false, err
 		}
 		step.Ended = append(step.Ended, JobEnd{JobID: id, Status: status, Reason: reason})
 	}
-	return d.RecordStep(ctx, step)
+	if err := d.RecordStep(ctx, step); err != nil {
+		return false, err
+	}
+	return true, nil
+}
+
+// attemptOpen tells whether an attempt has not ended. The answer cannot grow old where it matters here: with its
+// workflow gone nobody else ends the attempt.
+func (d *DB) attemptOpen(ctx context.Context, attempt int64) (open bool, err error) {
+	err = d.NewRaw(`SELECT EXISTS (SELECT 1 FROM attempts WHERE id = ? AND stopped_at IS NULL)`, attempt).Scan(ctx, &open)
+	if err != nil {
+		return false, fmt.Errorf("attempt %d: %w", attempt, err)
+	}
+	return open, nil
 }
 
 func (d *DB) openJobs(ctx context.Context, attempt int64) ([]int64, error) {

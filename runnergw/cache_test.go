@@ -32,24 +32,6 @@ func TestCache(t *testing.T) {
 	require.Zero(t, c.order.Len())
 }
 
-func TestRewaker(t *testing.T) {
-	r := rewaker{next: map[int64]rewake{}}
-	now := time.Unix(1000, 0)
-	var pauses []time.Duration
-	last := now
-	for range 4000 {
-		if r.due(1, now) {
-			pauses = append(pauses, now.Sub(last))
-			last = now
-		}
-		now = now.Add(time.Second)
-	}
-	require.Equal(t, []time.Duration{0, 5 * time.Second, 10 * time.Second, 20 * time.Second, 40 * time.Second}, pauses[:5])
-	require.Equal(t, unattendedMost, pauses[len(pauses)-1])
-	r.keep([]int64{2})
-	require.Empty(t, r.next)
-}
-
 func TestPresenceIsDebounced(t *testing.T) {
 	now := time.Unix(1000, 0)
 	p := newPresence(Deps{Now: func() time.Time { return now }})

@@ -152,19 +152,32 @@ func (d *deliverer) redeliver(ctx context.Context) error {
 }
 
 func (d *deliverer) endAll(ctx context.Context, tasks []db.TaskEnded) (delivered []int64) {
+	for _, t := range deliverAll(tasks, func(t db.TaskEnded) error { return d.end(ctx, t) }) {
+		delivered = append(delivered, t.TaskID)
+	}
+	return delivered
+}
+
+// wakeAll wakes the workflows of claimed tasks, and returns those that were told.
+func (d *deliverer) wakeAll(ctx context.Context, tasks []db.TaskRef) []db.TaskRef {
+	return deliverAll(tasks, func(t db.TaskRef) error { return d.wake(ctx, t.JobID) })
+}
+
+// deliverAll makes a call for each item, maxDeliveries at once, and returns those whose call succeeded.
+func deliverAll[T any](items []T, call func(T) error) (delivered []T) {
 	var mu sync.Mutex
 	var calls sync.WaitGroup
 	slots := make(chan struct{}, maxDeliveries)
-	for _, t := range tasks {
+	for _, item := range items {
 		slots <- struct{}{}
 		calls.Go(func() {
 			defer func() { <-slots }()
-			if d.end(ctx, t) != nil {
+			if call(item) != nil {
 				return
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			delivered = append(delivered, t.TaskID)
+			delivered = append(delivered, item)
 		})
 	}
 	calls.Wait()

@@ -136,7 +136,7 @@ func TestCancelOfACapableRunner(t *testing.T) {
 	task := r.mustFetch()
 	job := e.task(task.Id).JobID
 	e.supervise(task.Id)
-	_, err := e.db.EndTask(t.Context(), job, false, "cancelled")
+	_, err := e.db.EndTask(t.Context(), job, db.EndGraceful, "cancelled")
 	require.NoError(t, err)
 	require.Equal(t, db.TaskCancelling, e.task(task.Id).Status)
 
@@ -154,7 +154,7 @@ func TestCancelOfAnOldRunner(t *testing.T) {
 	r, task := running(t, e)
 	state := &runnerv1.TaskState{Id: task.Id}
 	require.Equal(t, runnerv1.Result_RESULT_UNSPECIFIED, r.mustUpdate(state))
-	_, err := e.db.EndTask(t.Context(), e.task(task.Id).JobID, false, "cancelled")
+	_, err := e.db.EndTask(t.Context(), e.task(task.Id).JobID, db.EndGraceful, "cancelled")
 	require.NoError(t, err)
 	require.Equal(t, runnerv1.Result_RESULT_CANCELLED, r.mustUpdate(state), "the very next report, although it says nothing new")
 	ack, err := r.log(task.Id, 0, true, "still", "accepted")
@@ -236,6 +236,22 @@ func TestUnattendedTaskIsWokenAgain(t *testing.T) {
 	_, err := e.db.Attach(t.Context(), job, 1)
 	require.NoError(t, err)
 	e.exec("UPDATE tasks SET claimed_at = now() - interval '1 minute'")
+	e.eventually(func() bool { return slices.Contains(e.tasks.wakes(), job) }, "woken")
+}
+
+// A wake-up that failed makes no pause longer: nobody waits for one when the outage is over.
+func TestUnattendedTaskIsWokenAtOnceAfterAnOutage(t *testing.T) {
+	e := newEnv(t)
+	r, task := running(t, e)
+	r.mustUpdate(&runnerv1.TaskState{Id: task.Id})
+	job := e.task(task.Id).JobID
+	_, err := e.db.Attach(t.Context(), job, 1)
+	require.NoError(t, err)
+	e.tasks.fail(errors.New("away"))
+	before := e.metric("pawl_temporal_deliveries_total")
+	e.exec("UPDATE tasks SET claimed_at = now() - interval '1 minute'")
+	e.eventually(func() bool { return e.metric("pawl_temporal_deliveries_total") >= before+4 }, "tried every second")
+	e.tasks.fail(nil)
 	e.eventually(func() bool { return slices.Contains(e.tasks.wakes(), job) }, "woken")
 }
 

@@ -2,8 +2,12 @@ package runnergw
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
+
+	"github.com/pawl-ci/pawl/db"
+	"github.com/pawl-ci/pawl/internal/pacing"
 )
 
 const (
@@ -28,16 +32,13 @@ func (g *Gateway) uptime(ctx context.Context) {
 
 // sweep finishes what was cut short, until ctx ends.
 func (g *Gateway) sweep(ctx context.Context) {
-	again := rewaker{next: map[int64]rewake{}}
+	again := newRewaker()
 	for pause(ctx, jitter(sweepEvery)) {
 		g.attempt(ctx, "unconfirmed tasks", g.loseUnconfirmed)
 		// Only one gateway at a time does what every gateway would do in the same way.
 		g.attempt(ctx, "undelivered tasks", func(ctx context.Context) error {
 			_, err := g.db.TrySweep(ctx, func(ctx context.Context) error {
-				if err := g.deliver.redeliver(ctx); err != nil {
-					return err
-				}
-				return g.wakeUnattended(ctx, &again)
+				return errors.Join(g.deliver.redeliver(ctx), g.wakeUnattended(ctx, again))
 			})
 			return err
 		})
@@ -65,51 +66,20 @@ func (g *Gateway) loseUnconfirmed(ctx context.Context) error {
 	return nil
 }
 
-func (g *Gateway) wakeUnattended(ctx context.Context, again *rewaker) error {
+// newRewaker makes repeated wake-ups of the same task rarer and rarer.
+func newRewaker() *pacing.Pacer[db.TaskRef] {
+	return pacing.New(unattendedAfter, unattendedMost, func(t db.TaskRef) int64 { return t.TaskID })
+}
+
+// wakeUnattended wakes workflows that wait for an offer of which a task was claimed. One that could not be told stays
+// due: after an outage nobody waits for a pause that grew during it.
+func (g *Gateway) wakeUnattended(ctx context.Context, again *pacing.Pacer[db.TaskRef]) error {
 	tasks, err := g.db.UnattendedTasks(ctx, unattendedAfter, sweepBatch)
 	if err != nil {
 		return err
 	}
-	ids := make([]int64, len(tasks))
-	for i, t := range tasks {
-		ids[i] = t.TaskID
-	}
-	again.keep(ids)
-	for _, t := range tasks {
-		if again.due(t.TaskID, g.now()) {
-			g.deliver.claimed(t.JobID)
-		}
+	for _, t := range g.deliver.wakeAll(ctx, again.Due(g.now(), tasks)) {
+		again.Done(g.now(), t)
 	}
 	return nil
-}
-
-// rewaker makes repeated wake-ups of the same task rarer and rarer: each is a signal in a workflow's history, of
-// which there is a limit, and workers may be away for long.
-type rewaker struct{ next map[int64]rewake }
-
-type rewake struct {
-	at    time.Time
-	pause time.Duration
-}
-
-// keep forgets all tasks but these.
-func (r *rewaker) keep(tasks []int64) {
-	kept := make(map[int64]rewake, len(tasks))
-	for _, id := range tasks {
-		if w, ok := r.next[id]; ok {
-			kept[id] = w
-		}
-	}
-	r.next = kept
-}
-
-func (r *rewaker) due(task int64, now time.Time) bool {
-	w := r.next[task]
-	if now.Before(w.at) {
-		return false
-	}
-	w.pause = min(max(2*w.pause, unattendedAfter), unattendedMost)
-	w.at = now.Add(w.pause)
-	r.next[task] = w
-	return true
 }

@@ -4,6 +4,7 @@ package worker
 
 import (
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"go.temporal.io/sdk/client"
@@ -27,6 +28,8 @@ type Options struct {
 // Worker is the part of Pawl that decides. Any number of processes may run one.
 type Worker struct {
 	worker worker.Worker
+	failed chan error
+	cause  atomic.Pointer[error] // what failed has got
 }
 
 // defaultStickyCache holds four of the largest runs.
@@ -41,16 +44,24 @@ func New(c client.Client, a *activities.Activities, o Options) *Worker {
 		o.DrainTimeout = 10 * time.Second
 	}
 	worker.SetStickyWorkflowCacheSize(o.StickyCache)
-	w := worker.New(c, workflows.TaskQueue, worker.Options{
+	w := newWorker()
+	w.worker = worker.New(c, workflows.TaskQueue, w.options(o))
+	Register(w.worker, &o.Settings)
+	a.Register(w.worker)
+	return w
+}
+
+func newWorker() *Worker { return &Worker{failed: make(chan error, 1)} }
+
+func (w *Worker) options(o Options) worker.Options {
+	return worker.Options{
 		MaxConcurrentWorkflowTaskPollers: 8,
 		MaxConcurrentActivityTaskPollers: 4,
 		WorkerStopTimeout:                o.DrainTimeout,
+		OnFatalError:                     w.fail,
 		//lint:ignore SA1019 worker deployments are not used; a name of its own saves hashing the whole binary at start.
 		BuildID: buildID,
-	})
-	Register(w, &o.Settings)
-	a.Register(w)
-	return &Worker{worker: w}
+	}
 }
 
 // buildID names the code for Temporal; workflow versions, not build ids, keep histories replayable.

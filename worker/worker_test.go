@@ -1,6 +1,7 @@
 package worker_test
 
 import (
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -60,7 +61,7 @@ func newInstallation(t *testing.T) *installation {
 func (in *installation) startWorker(t *testing.T) {
 	w := worker.New(in.temporal, activities.New(in.DB, activities.NewMetrics(in.registry)), worker.Options{
 		Settings: workflows.Settings{Job: workflows.JobSettings{
-			QueueTimeout: time.Hour, LostAfter: 2 * time.Second, CancelGrace: time.Minute, MaxTries: 3,
+			QueueTimeout: time.Hour, LostAfter: 2 * time.Second, CancelGrace: time.Second, MaxTries: 3,
 		}},
 	})
 	require.NoError(t, w.Start())
@@ -72,7 +73,9 @@ func (in *installation) start(t *testing.T, jobs ...*db.Job) (*db.Run, *db.Attem
 	run, attempt := dbtest.Run(t, in.DB, in.repo, jobs...)
 	s := engine.RunStart{RunID: run.ID, AttemptID: attempt.ID, Attempt: 1, Repository: in.repo.FullName(), Ref: run.Ref, RunNumber: run.RunNumber}
 	require.NoError(t, in.engine.StartRun(t.Context(), s))
-	require.NoError(t, in.engine.StartRun(t.Context(), s), "a second start does nothing")
+	started, err := in.engine.EnsureRun(t.Context(), s)
+	require.NoError(t, err)
+	require.False(t, started, "a second start does nothing")
 	return run, attempt
 }
 
@@ -197,15 +200,31 @@ func TestWorker(t *testing.T) {
 		require.Empty(t, unheard)
 	})
 
+	t.Run("a runner that may finish after a cancel is ended by force after the grace", func(t *testing.T) {
+		in.runner.Capabilities = []string{db.CapabilityCancelling}
+		_, err := in.NewUpdate().Model(in.runner).Column("capabilities").WherePK().Exec(t.Context())
+		require.NoError(t, err)
+		a := dbtest.Job("a")
+		run, _ := in.start(t, a)
+		task := in.claim(t, a, 1)
+		in.awaitSupervised(t, task)
+		require.NoError(t, in.RequestCancel(t.Context(), run.ID, 1, run.ActorID))
+		require.NoError(t, in.engine.CancelRun(t.Context(), run.ID, 1, run.ActorID))
+		require.Equal(t, ci.StatusCancelled, in.awaitEnd(t, run))
+		require.NoError(t, in.NewSelect().Model(task).WherePK().Scan(t.Context()))
+		require.Equal(t, db.TaskCancelled, task.Status)
+		require.Contains(t, task.Reason, "did not end the job within 1s")
+	})
+
 	t.Run("the reconciler mends what crashes left", func(t *testing.T) { in.testReconciler(t) })
 	require.NoError(t, observability.CheckNames(in.registry))
 	require.NoError(t, testutil.GatherAndCompare(in.registry, strings.NewReader(`
 		# HELP pawl_runs_total Attempts of runs that ended, by conclusion.
 		# TYPE pawl_runs_total counter
-		pawl_runs_total{conclusion="cancelled"} 1
+		pawl_runs_total{conclusion="cancelled"} 2
 		pawl_runs_total{conclusion="failure"} 1
 		pawl_runs_total{conclusion="skipped"} 0
-		pawl_runs_total{conclusion="success"} 2
+		pawl_runs_total{conclusion="success"} 3
 	`), "pawl_runs_total"))
 }
 
@@ -215,9 +234,21 @@ func (in *installation) testReconciler(t *testing.T) {
 		DB: in.DB, Engine: in.engine, Logger: slog.New(slog.DiscardHandler), Registerer: registry, Age: time.Nanosecond,
 		AbandonedAge: time.Nanosecond, CompareEvery: time.Nanosecond,
 	})
+	sound := dbtest.Job("sound")
+	soundRun, _ := in.start(t, sound)
+	r.Pass(t.Context())
+	in.finish(t, in.claim(t, sound, 1), db.TaskSuccess)
+	for range 20 { // around the end of the run
+		r.Pass(t.Context())
+	}
+	require.Equal(t, ci.StatusSuccess, in.awaitEnd(t, soundRun))
+	requireRepairs(t, registry, 0, 0)
+
 	a := dbtest.Job("a")
 	run, attempt := dbtest.Run(t, in.DB, in.repo, a) // stored, and the process died before the start
 	r.Pass(t.Context())
+	r.Pass(t.Context())
+	requireRepairs(t, registry, 1, 0)
 	task := in.claim(t, a, 1)
 
 	require.NoError(t, in.temporal.TerminateWorkflow(t.Context(), workflows.RunWorkflowID(run.ID, 1), "", "by hand"))
@@ -232,4 +263,18 @@ func (in *installation) testReconciler(t *testing.T) {
 	open, err := in.engine.RunOpen(t.Context(), run.ID, attempt.Number)
 	require.NoError(t, err)
 	require.False(t, open)
+	r.Pass(t.Context())
+	requireRepairs(t, registry, 1, 1)
+}
+
+func requireRepairs(t *testing.T, from prometheus.Gatherer, start, abandoned int) {
+	t.Helper()
+	require.NoError(t, testutil.GatherAndCompare(from, strings.NewReader(fmt.Sprintf(`
+		# HELP pawl_reconciler_repairs_total Differences between Postgres and Temporal that were repaired, by kind.
+		# TYPE pawl_reconciler_repairs_total counter
+		pawl_reconciler_repairs_total{kind="abandoned"} %d
+		pawl_reconciler_repairs_total{kind="cancel"} 0
+		pawl_reconciler_repairs_total{kind="push"} 0
+		pawl_reconciler_repairs_total{kind="start"} %d
+	`, abandoned, start))))
 }

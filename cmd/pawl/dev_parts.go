@@ -115,7 +115,7 @@ func (p *stackParts) startWorker(ctx context.Context, c devstack.Config) (devsta
 		return nil, err
 	}
 	stop := func(context.Context) error { w.stop(); return nil }
-	return &innerPart{stop: stop, release: p.release}, nil
+	return &innerPart{stop: stop, failed: w.worker.Failed(), release: p.release}, nil
 }
 
 // innerPart is a part that shares this process.

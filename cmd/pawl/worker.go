@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"net/http"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/pawl-ci/pawl/activities"
 	"github.com/pawl-ci/pawl/internal/engine"
 	"github.com/pawl-ci/pawl/observability"
@@ -31,7 +33,24 @@ func (c *workerCommand) Run(ctx context.Context, logger *slog.Logger) error {
 	defer part.stop()
 	mux := http.NewServeMux()
 	b.mountOperations(mux)
-	return serveHTTP(ctx, c.MetricsAddr, mux, logger)
+	return untilFailed(ctx, part.worker.Failed(), func(ctx context.Context) error {
+		return serveHTTP(ctx, c.MetricsAddr, mux, logger)
+	})
+}
+
+// untilFailed serves until ctx ends, serving fails, or a failure is delivered. It returns the first reason.
+func untilFailed(ctx context.Context, failed <-chan error, serve func(context.Context) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return serve(ctx) })
+	group.Go(func() error {
+		select {
+		case err := <-failed:
+			return err
+		case <-ctx.Done():
+			return nil
+		}
+	})
+	return group.Wait()
 }
 
 // mountOperations adds metrics and health.
@@ -56,6 +75,7 @@ func startWorker(ctx context.Context, b *backends, c workerConfig) (*workerPart,
 	if err := w.Start(); err != nil {
 		return nil, err
 	}
+	b.health.Register("worker", w.Check)
 	return &workerPart{worker: w, health: b.health}, nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
@@ -26,25 +25,31 @@ func New(c client.Client, namespace string) *Temporal {
 	return &Temporal{client: c, namespace: namespace}
 }
 
-// workflowTaskTimeout bounds a stall when an answer between server and worker is lost.
-const workflowTaskTimeout = 3 * time.Second
-
 // StartRun implements Runs.
 func (t *Temporal) StartRun(ctx context.Context, s RunStart) error {
-	_, err := t.client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+	_, err := t.EnsureRun(ctx, s)
+	return err
+}
+
+// EnsureRun is StartRun for who wants to know whether the workflow was missing: it tells whether it was started now.
+func (t *Temporal) EnsureRun(ctx context.Context, s RunStart) (started bool, err error) {
+	_, err = t.client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 		ID:                                       workflows.RunWorkflowID(s.RunID, s.Attempt),
 		TaskQueue:                                workflows.TaskQueue,
-		WorkflowTaskTimeout:                      workflowTaskTimeout,
+		WorkflowTaskTimeout:                      workflows.WorkflowTaskTimeout,
 		WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
 		EnableEagerStart:                         true,
 		TypedSearchAttributes:                    attributes(s),
 	}, workflows.RunWorkflowName, workflows.RunInput{RunID: s.RunID, AttemptID: s.AttemptID, Attempt: s.Attempt})
-	var started *serviceerror.WorkflowExecutionAlreadyStarted
-	if err != nil && !errors.As(err, &started) {
-		return fmt.Errorf("start workflow of run %d: %w", s.RunID, err)
+	var before *serviceerror.WorkflowExecutionAlreadyStarted
+	if errors.As(err, &before) {
+		return false, nil
 	}
-	return nil
+	if err != nil {
+		return false, fmt.Errorf("start workflow of run %d: %w", s.RunID, err)
+	}
+	return true, nil
 }
 
 func attributes(s RunStart) temporal.SearchAttributes {
@@ -108,4 +113,12 @@ func (t *Temporal) RunOpen(ctx context.Context, run int64, attempt int) (bool, e
 		return false, fmt.Errorf("describe workflow of run %d: %w", run, err)
 	}
 	return d.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, nil
+}
+
+// Unreachable tells whether an error means that Temporal, or the way to it, is away as a whole, and not that it
+// refused this one call. A call that got no answer in time counts.
+func Unreachable(err error) bool {
+	var unavailable *serviceerror.Unavailable
+	var late *serviceerror.DeadlineExceeded
+	return errors.As(err, &unavailable) || errors.As(err, &late) || errors.Is(err, context.DeadlineExceeded)
 }

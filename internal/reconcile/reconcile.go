@@ -5,6 +5,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -13,18 +14,22 @@ import (
 	"github.com/pawl-ci/pawl/db"
 	"github.com/pawl-ci/pawl/internal/ci"
 	"github.com/pawl-ci/pawl/internal/engine"
+	"github.com/pawl-ci/pawl/internal/pacing"
 )
 
 // Engine is what the reconciler needs of Temporal.
 type Engine interface {
-	engine.Runs
+	// EnsureRun starts the workflow of an attempt, and tells whether it was missing.
+	EnsureRun(ctx context.Context, s engine.RunStart) (started bool, err error)
+	// CancelRun tells the workflow of an attempt to cancel. A workflow that is gone is no error.
+	CancelRun(ctx context.Context, run int64, attempt int, by int64) error
 	// RunOpen tells whether the workflow of an attempt is there and has not ended.
 	RunOpen(ctx context.Context, run int64, attempt int) (bool, error)
 }
 
 // Pusher finishes pushes that a crash cut short.
 type Pusher interface {
-	ReplayPush(ctx context.Context, repo *db.Repository, pusher *db.Owner) (int, error)
+	ReplayPush(ctx context.Context, repo *db.Repository) (int, error)
 }
 
 // Config is what a Reconciler is made of.
@@ -42,6 +47,8 @@ type Config struct {
 	AbandonedAge time.Duration
 	// CompareEvery is the pause between two looks at open attempts in Temporal, which cost a call each; 0 means 20 s.
 	CompareEvery time.Duration
+	// Now is the clock for pauses; default time.Now.
+	Now func() time.Time
 }
 
 // Reconciler repairs in passes. Any number of processes may run one: a lock lets one work at a time.
@@ -51,7 +58,16 @@ type Reconciler struct {
 	// cursor is the last open attempt that was compared with Temporal, compareAt when the next ones are due.
 	cursor    int64
 	compareAt time.Time
+	// What no worker has taken up, and pushes that cannot be finished, is tried again after growing pauses.
+	unstarted, unheard *pacing.Pacer[db.OpenAttempt]
+	unfinished         *pacing.Pacer[*db.Repository]
 }
+
+// Pauses between two tries of the same thing. A signal takes a place in a workflow's history, which is limited.
+const (
+	firstPause = 5 * time.Second
+	mostPause  = 5 * time.Minute
+)
 
 // New makes a Reconciler.
 func New(c Config) *Reconciler {
@@ -67,14 +83,26 @@ func New(c Config) *Reconciler {
 	if c.CompareEvery == 0 {
 		c.CompareEvery = 20 * time.Second
 	}
-	r := &Reconciler{Config: c, repairs: prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "pawl_reconciler_repairs_total", Help: "Differences between Postgres and Temporal that were repaired, by kind.",
-	}, []string{"kind"})}
-	for _, kind := range []string{kindStart, kindCancel, kindPush, kindAbandoned} {
-		r.repairs.WithLabelValues(kind)
+	if c.Now == nil {
+		c.Now = time.Now
 	}
-	c.Registerer.MustRegister(r.repairs)
-	return r
+	attempt := func(a db.OpenAttempt) int64 { return a.AttemptID }
+	return &Reconciler{
+		Config: c, repairs: newRepairs(c.Registerer),
+		unstarted: pacing.New(firstPause, mostPause, attempt), unheard: pacing.New(firstPause, mostPause, attempt),
+		unfinished: pacing.New(firstPause, mostPause, func(r *db.Repository) int64 { return r.ID }),
+	}
+}
+
+func newRepairs(to prometheus.Registerer) *prometheus.CounterVec {
+	repairs := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "pawl_reconciler_repairs_total", Help: "Differences between Postgres and Temporal that were repaired, by kind.",
+	}, []string{"kind"})
+	for _, kind := range []string{kindStart, kindCancel, kindPush, kindAbandoned} {
+		repairs.WithLabelValues(kind)
+	}
+	to.MustRegister(repairs)
+	return repairs
 }
 
 // Kinds of repairs.
@@ -102,15 +130,11 @@ func (r *Reconciler) Run(ctx context.Context) {
 // lockKey names the advisory lock of the reconcilers.
 const lockKey = 0x7265636f // "reco"
 
-// Pass looks once at everything that may have been left behind, unless another process is doing so.
+// Pass looks once at everything that may have been left behind, unless another process is doing so. What fails holds
+// up nothing else.
 func (r *Reconciler) Pass(ctx context.Context) {
 	err := r.DB.WithLock(ctx, lockKey, func(ctx context.Context) error {
-		for _, step := range []func(context.Context) error{r.starts, r.cancels, r.pushes, r.abandoned} {
-			if err := step(ctx); err != nil {
-				return err
-			}
-		}
-		return nil
+		return errors.Join(r.starts(ctx), r.cancels(ctx), r.pushes(ctx), r.abandoned(ctx))
 	})
 	if err != nil && ctx.Err() == nil {
 		r.Logger.WarnContext(ctx, "reconcile", "error", err)
@@ -125,13 +149,22 @@ func (r *Reconciler) starts(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, a := range attempts {
-		if err := r.Engine.StartRun(ctx, engine.RunStart(a)); err != nil {
-			return err
-		}
+	return each(ctx, "start", r.unstarted.Due(r.Now(), attempts), r.start)
+}
+
+// start starts what is missing. A workflow that is there waits for a worker, or was ended before one took it up.
+func (r *Reconciler) start(ctx context.Context, a db.OpenAttempt) error {
+	started, err := r.Engine.EnsureRun(ctx, engine.RunStart(a))
+	switch {
+	case err != nil:
+		return err
+	case started:
 		r.repaired(ctx, kindStart, a.RunID)
+	default:
+		err = r.compare(ctx, a)
 	}
-	return nil
+	r.unstarted.Done(r.Now(), a)
+	return err
 }
 
 func (r *Reconciler) cancels(ctx context.Context) error {
@@ -139,10 +172,15 @@ func (r *Reconciler) cancels(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, a := range attempts {
-		if err := r.Engine.CancelRun(ctx, a.RunID, a.Attempt, 0); err != nil {
-			return err
-		}
+	return each(ctx, "cancel", r.unheard.Due(r.Now(), attempts), r.cancel)
+}
+
+// cancel sends a signal. Most were only not read yet, so that sending it again is no further repair.
+func (r *Reconciler) cancel(ctx context.Context, a db.OpenAttempt) error {
+	if err := r.Engine.CancelRun(ctx, a.RunID, a.Attempt, 0); err != nil {
+		return err
+	}
+	if first := r.unheard.Done(r.Now(), a); first {
 		r.repaired(ctx, kindCancel, a.RunID)
 	}
 	return nil
@@ -151,29 +189,33 @@ func (r *Reconciler) cancels(ctx context.Context) error {
 // longestPush is above the longest time that the git server gives a push.
 const longestPush = 2 * time.Hour
 
-// pushes looks at repositories with a push under way. Most are uploads that take their time: there is nothing to
-// repair until git has refs that have not become events.
+// pushes looks at repositories with a push under way.
 func (r *Reconciler) pushes(ctx context.Context) error {
 	repos, err := r.DB.PendingPushes(ctx, r.Age, batch)
+	if err == nil {
+		err = each(ctx, "push", r.unfinished.Due(r.Now(), repos), r.push)
+	}
+	return errors.Join(err, r.DB.ForgetPushes(ctx, longestPush))
+}
+
+// push finishes a push. Most are uploads that take their time: there is nothing to repair until git has refs that have
+// not become events.
+func (r *Reconciler) push(ctx context.Context, repo *db.Repository) error {
+	left, err := r.Pusher.ReplayPush(ctx, repo)
 	if err != nil {
+		r.unfinished.Done(r.Now(), repo)
 		return err
 	}
-	for _, repo := range repos {
-		left, err := r.Pusher.ReplayPush(ctx, repo, repo.Owner)
-		if err != nil {
-			return err
-		}
-		if left > 0 {
-			r.repaired(ctx, kindPush, repo.ID)
-		}
+	if left > 0 {
+		r.repaired(ctx, kindPush, repo.ID)
 	}
-	return r.DB.ForgetPushes(ctx, longestPush)
+	return nil
 }
 
 // abandoned ends attempts whose workflow was terminated or lost, such as by hand in Temporal. It goes through the
 // open attempts a batch at a time.
 func (r *Reconciler) abandoned(ctx context.Context) error {
-	now := time.Now()
+	now := r.Now()
 	if now.Before(r.compareAt) {
 		return nil
 	}
@@ -183,24 +225,24 @@ func (r *Reconciler) abandoned(ctx context.Context) error {
 		return err
 	}
 	r.cursor = 0
-	for _, a := range attempts {
-		open, err := r.Engine.RunOpen(ctx, a.RunID, a.Attempt)
-		if err != nil {
-			return err
-		}
-		if open {
-			continue
-		}
-		const reason = "the workflow of the run was ended in Temporal"
-		if err := r.DB.AbandonAttempt(ctx, a.RunID, a.AttemptID, ci.StatusCancelled, reason); err != nil {
-			return err
-		}
-		r.repaired(ctx, kindAbandoned, a.RunID)
-	}
 	if len(attempts) == batch {
 		r.cursor = attempts[batch-1].AttemptID
 	}
-	return nil
+	return each(ctx, "compare", attempts, r.compare)
+}
+
+// compare ends an attempt whose workflow is not open, unless the workflow has done so since the attempt was listed.
+func (r *Reconciler) compare(ctx context.Context, a db.OpenAttempt) error {
+	open, err := r.Engine.RunOpen(ctx, a.RunID, a.Attempt)
+	if err != nil || open {
+		return err
+	}
+	const reason = "the workflow of the run was ended in Temporal"
+	changed, err := r.DB.AbandonAttempt(ctx, a.RunID, a.AttemptID, ci.StatusCancelled, reason)
+	if changed {
+		r.repaired(ctx, kindAbandoned, a.RunID)
+	}
+	return err
 }
 
 func (r *Reconciler) repaired(ctx context.Context, kind string, id int64) {
