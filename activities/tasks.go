@@ -15,8 +15,11 @@ func (a *Activities) AttachTask(ctx context.Context, ref workflows.TaskRef) (wor
 
 // OfferAgain makes the next offer of a job whose runner was lost.
 func (a *Activities) OfferAgain(ctx context.Context, o workflows.OfferAgain) (struct{}, error) {
-	a.metrics.retried()
-	return struct{}{}, failed(a.db.OfferAgain(ctx, o.JobID, o.Try))
+	err := a.db.OfferAgain(ctx, o.JobID, o.Try)
+	if err == nil {
+		a.metrics.retried()
+	}
+	return struct{}{}, failed(err)
 }
 
 // CheckTask gives up a task whose runner was silent for too long while somebody listened.
@@ -27,7 +30,7 @@ func (a *Activities) CheckTask(ctx context.Context, c workflows.CheckTask) (work
 
 // EndTask takes an offer back or ends its task.
 func (a *Activities) EndTask(ctx context.Context, e workflows.EndTask) (workflows.TaskState, error) {
-	o, err := a.db.EndTask(ctx, e.JobID, e.Force, e.Reason)
+	o, err := a.db.EndTask(ctx, e.JobID, endMode(e), e.Reason)
 	state := stateOf(o)
 	if o.State == db.OfferWithdrawn {
 		state.End.Reason = e.Reason
@@ -35,9 +38,19 @@ func (a *Activities) EndTask(ctx context.Context, e workflows.EndTask) (workflow
 	return state, failed(err)
 }
 
+func endMode(e workflows.EndTask) db.EndMode {
+	switch {
+	case e.OnlyQueued:
+		return db.EndQueued
+	case e.Force:
+		return db.EndForced
+	}
+	return db.EndGraceful
+}
+
 // stateOf says in the workflows' words how far an offer has come.
 func stateOf(o db.OfferTask) workflows.TaskState {
-	s := workflows.TaskState{TaskID: o.TaskID, Running: o.Running}
+	s := workflows.TaskState{TaskID: o.TaskID, Running: o.Running, Confirmed: o.Confirmed}
 	switch {
 	case o.State == db.OfferWithdrawn:
 		s.Phase, s.End = workflows.PhaseEnded, workflows.TaskEnd{Status: workflows.EndWithdrawn, Reason: "cancelled"}

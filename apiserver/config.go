@@ -29,8 +29,8 @@ type Trigger interface {
 	Workflow(ctx context.Context, repo *db.Repository, file string) (*trigger.Workflow, error)
 	SetWorkflowDisabled(ctx context.Context, repo *db.Repository, file string, disabled bool) error
 
-	BeginPush(ctx context.Context, repo *db.Repository) (int64, error)
-	EndPush(ctx context.Context, repo *db.Repository, pusher *db.Owner, id int64) error
+	BeginPush(ctx context.Context, repo *db.Repository, pusher *db.Owner) (int64, error)
+	EndPush(ctx context.Context, repo *db.Repository, id int64) error
 }
 
 // GitHandler serves git repositories over smart HTTP; *git.Handler is one.

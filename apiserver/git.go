@@ -60,14 +60,14 @@ func (c *call) passToGit(op git.Operation, canWrite bool, suffix string) error {
 		c.server.Git.Serve(c.w, c.r, req)
 		return nil
 	}
-	id, err := c.server.Trigger.BeginPush(c.ctx(), c.repo)
+	id, err := c.server.Trigger.BeginPush(c.ctx(), c.repo, c.caller.user)
 	if err != nil {
 		return err
 	}
 	c.server.Git.Serve(c.w, c.r, req)
 	// The client may be gone, its push is not. What fails here is finished by the reconciler.
 	ctx := context.WithoutCancel(c.ctx())
-	if err := c.server.Trigger.EndPush(ctx, c.repo, c.caller.user, id); err != nil {
+	if err := c.server.Trigger.EndPush(ctx, c.repo, id); err != nil {
 		c.server.Logger.WarnContext(ctx, "push becomes events later", "repository", c.repo.ID, "error", err)
 	}
 	return nil

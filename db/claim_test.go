@@ -113,7 +113,7 @@ func TestClaimMatchesScopeAndLabels(t *testing.T) {
 			got, err := d.Claim(t.Context(), claimFor(t, d, newRunner(t, d, tt.scope, tt.labels...)))
 			require.NoError(t, err)
 			require.Equal(t, tt.want, got.Task != nil)
-			_, err = d.EndTask(t.Context(), job.ID, true, "next case")
+			_, err = d.EndTask(t.Context(), job.ID, db.EndForced, "next case")
 			require.NoError(t, err)
 		})
 	}

@@ -34,14 +34,21 @@ const prepared = pgx.QueryExecModeCacheStatement
 
 // Options bound the use of one database by one process.
 type Options struct {
-	// MaxConns is the most connections of each pool; 0 means 16.
+	// MaxConns is the most connections of each pool, at least MinConns; 0 means 16.
 	MaxConns int32
 	// ConnectTimeout bounds the first connection; 0 means 10 s.
 	ConnectTimeout time.Duration
 }
 
+// MinConns is the fewest connections that a pool can do with: the reconciler's lock, the gateway's and LISTEN hold one
+// each for long, and what is done under a lock needs another.
+const MinConns = 4
+
 // Open connects to the database that url names (postgres://...) and checks that it answers.
 func Open(ctx context.Context, url string, o Options) (*DB, error) {
+	if o.MaxConns != 0 && o.MaxConns < MinConns {
+		return nil, fmt.Errorf("%d database connections are too few, at least %d are needed", o.MaxConns, MinConns)
+	}
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("database url: %w", err)

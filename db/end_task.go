@@ -16,17 +16,32 @@ import (
 // CapabilityCancelling is what a runner declares that goes on with post steps after a cancel (runner-protocol.md §5).
 const CapabilityCancelling = "cancelling"
 
-// EndTask takes back the queued offers of a job and ends its open task: at once when force is set or the runner
-// knows no better, and otherwise by asking the runner to finish (status cancelling). It answers with the job's
-// latest offer and task as they are then; a task that ended by itself keeps its own end.
-func (d *DB) EndTask(ctx context.Context, job int64, force bool, reason string) (OfferTask, error) {
+// EndMode says how much of a job EndTask ends.
+type EndMode int
+
+// The ways to end a task.
+const (
+	// EndQueued takes a queued offer back, and leaves a task alone that a runner has.
+	EndQueued EndMode = iota
+	// EndGraceful also has the task cancelled, by its runner when that can finish its post steps.
+	EndGraceful
+	// EndForced also ends the task at once.
+	EndForced
+)
+
+// EndTask takes back the queued offers of a job and ends its open task, as far as mode says; a runner that knows no
+// better is never asked to finish (status cancelling). It answers with the job's latest offer and task as they are
+// then; a task that ended by itself keeps its own end.
+func (d *DB) EndTask(ctx context.Context, job int64, mode EndMode, reason string) (OfferTask, error) {
 	var out OfferTask
 	err := d.inTx(ctx, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `UPDATE offers SET state = 'withdrawn' WHERE job_id = $1 AND state = 'queued'`, job); err != nil {
 			return err
 		}
-		if err := endOpenTasks(ctx, tx, `t.job_id = $1`, job, force, reason); err != nil {
-			return err
+		if mode != EndQueued {
+			if err := endOpenTasks(ctx, tx, `t.job_id = $1`, job, mode == EndForced, reason); err != nil {
+				return err
+			}
 		}
 		var err error
 		out, err = latestOffer(ctx, tx, job)
@@ -41,9 +56,9 @@ func (d *DB) EndTask(ctx context.Context, job int64, force bool, reason string) 
 func latestOffer(ctx context.Context, tx pgx.Tx, job int64) (OfferTask, error) {
 	var o OfferTask
 	err := tx.QueryRow(ctx, `SELECT o.state, coalesce(t.id, 0), coalesce(t.status, ''), coalesce(t.reason, ''),
-			coalesce(now() - t.claimed_at, interval '0')
+			coalesce(now() - t.claimed_at, interval '0'), t.confirmed_at IS NOT NULL
 		FROM offers o LEFT JOIN tasks t ON t.offer_id = o.id WHERE o.job_id = $1 ORDER BY o.try DESC LIMIT 1`, job).
-		Scan(&o.State, &o.TaskID, &o.Status, &o.Reason, &o.Running)
+		Scan(&o.State, &o.TaskID, &o.Status, &o.Reason, &o.Running, &o.Confirmed)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return OfferTask{State: OfferWithdrawn}, nil
 	}
@@ -119,17 +134,20 @@ func closeSteps(raw []byte, status ci.Status) ([]byte, error) {
 const gatewayGone = 10 * time.Second
 
 // CheckTask gives a task up as lost when its runner was silent for longer than lostAfter although a gateway was
-// there to hear it, and tells the state of the task. Only the database's clock counts.
+// there to hear it, and tells the state of the task. Only the database's clock counts. ErrNotFound if there is none.
 func (d *DB) CheckTask(ctx context.Context, task int64, lostAfter time.Duration) (OfferTask, error) {
 	o := OfferTask{State: OfferClaimed, TaskID: task}
 	err := d.inTx(ctx, func(tx pgx.Tx) error {
 		var steps []byte
 		var lost bool
-		err := tx.QueryRow(ctx, `SELECT t.status, t.reason, t.steps, now() - t.claimed_at,
+		err := tx.QueryRow(ctx, `SELECT t.status, t.reason, t.steps, now() - t.claimed_at, t.confirmed_at IS NOT NULL,
 				coalesce(t.stopped_at IS NULL AND g.seen_at > now() - $3::interval
 					AND greatest(t.heartbeat_at, g.since) < now() - $2::interval, false)
 			FROM tasks t LEFT JOIN gateway_uptime g ON true WHERE t.id = $1 FOR UPDATE OF t`, task, lostAfter, gatewayGone).
-			Scan(&o.Status, &o.Reason, &steps, &o.Running, &lost)
+			Scan(&o.Status, &o.Reason, &steps, &o.Running, &o.Confirmed, &lost)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return ErrNotFound
+		}
 		if err != nil || !lost {
 			return err
 		}

@@ -2,10 +2,14 @@ package db
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/uptrace/bun"
 )
 
 // LabelSetsWithin returns the ids of all label sets that a runner with these labels can serve: every label of the
@@ -33,4 +37,45 @@ func (d *DB) LabelSet(ctx context.Context, id int64) ([]string, error) {
 		return nil, fmt.Errorf("label set %d: %w", id, err)
 	}
 	return labels, nil
+}
+
+// normalLabels sorts labels and drops repetitions, so that equal demands make one queue.
+func normalLabels(labels []string) []string {
+	out := slices.Clone(labels)
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// setLabelSets gives each job the id of its label set, making those that are new. All transactions make them in the
+// same order, or two could wait for each other.
+func setLabelSets(ctx context.Context, tx bun.Tx, jobs []*Job) error {
+	waiting := map[string][]*Job{}
+	for _, j := range jobs {
+		key := fmt.Sprintf("%q", normalLabels(j.RunsOn))
+		waiting[key] = append(waiting[key], j)
+	}
+	for _, key := range slices.Sorted(maps.Keys(waiting)) {
+		id, err := labelSetID(ctx, tx, normalLabels(waiting[key][0].RunsOn))
+		if err != nil {
+			return fmt.Errorf("label set %s: %w", key, err)
+		}
+		for _, j := range waiting[key] {
+			j.LabelSetID = id
+		}
+	}
+	return nil
+}
+
+func labelSetID(ctx context.Context, tx bun.Tx, labels []string) (id int64, err error) {
+	err = tx.NewRaw(`WITH made AS (
+			INSERT INTO label_sets (labels) SELECT ?0::text[] WHERE NOT EXISTS (SELECT 1 FROM label_sets WHERE labels = ?0::text[])
+			ON CONFLICT DO NOTHING RETURNING id
+		)
+		SELECT id FROM made UNION ALL SELECT id FROM label_sets WHERE labels = ?0::text[] LIMIT 1`,
+		textArray(labels)).Scan(ctx, &id)
+	if errors.Is(err, sql.ErrNoRows) {
+		// Another transaction made it after this statement began to look.
+		err = tx.NewRaw(`SELECT id FROM label_sets WHERE labels = ?::text[]`, textArray(labels)).Scan(ctx, &id)
+	}
+	return id, err
 }

@@ -3,20 +3,27 @@ package db
 import (
 	"context"
 	"fmt"
+
+	"github.com/jackc/pgx/v5"
 )
 
-// WithLock runs fn while no other process runs one under the same key; when one does, it returns at once. The lock
-// goes with the connection, so a process that dies leaves none behind.
+// WithLock runs fn while no other process runs one under the same key; when one does, it returns at once.
 func (d *DB) WithLock(ctx context.Context, key int64, fn func(context.Context) error) error {
-	conn, err := d.Pool.Acquire(ctx)
-	if err != nil {
+	if _, err := d.tryLock(ctx, key, fn); err != nil {
 		return fmt.Errorf("lock: %w", err)
 	}
-	defer conn.Release()
-	var held bool
-	if err := conn.QueryRow(ctx, "SELECT pg_try_advisory_lock($1)", key).Scan(&held); err != nil || !held {
-		return err
-	}
-	defer func() { _, _ = conn.Exec(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", key) }()
-	return fn(ctx)
+	return nil
+}
+
+// tryLock calls fn under an advisory lock unless that is held; it tells whether it did. The lock belongs to a
+// transaction of its own, which does nothing else: however that ends, and a broken connection is an end, the lock is
+// gone, and no connection can go back to the pool with it.
+func (d *DB) tryLock(ctx context.Context, key int64, fn func(context.Context) error) (held bool, err error) {
+	err = d.inTx(ctx, func(tx pgx.Tx) error {
+		if err := tx.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock($1)`, key).Scan(&held); err != nil || !held {
+			return err
+		}
+		return fn(ctx)
+	})
+	return held, err
 }

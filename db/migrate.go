@@ -77,7 +77,7 @@ func (d *DB) withMigrationLock(ctx context.Context, fn func(*migrate.Migrator) e
 
 // MigrateURL opens the database at url, migrates it and closes it.
 func MigrateURL(ctx context.Context, url string) error {
-	d, err := Open(ctx, url, Options{MaxConns: 2})
+	d, err := Open(ctx, url, Options{MaxConns: MinConns})
 	if err != nil {
 		return err
 	}

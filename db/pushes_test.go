@@ -18,25 +18,60 @@ const (
 
 func TestAPushMakesItsRunsOnce(t *testing.T) {
 	f := newFixture(t)
-	push := func(sha string) (int, bool) {
+	push := func(known, sha string) (int, bool) {
 		run := *newRun(f)
 		require.NoError(t, f.PrepareRun(t.Context(), &run))
-		attempts, fresh, err := f.CreatePush(t.Context(), db.GitRef{RepoID: f.repo.ID, Name: "refs/heads/main", SHA: sha},
+		attempts, fresh, err := f.CreatePush(t.Context(), db.RefMove{RepoID: f.repo.ID, Name: "refs/heads/main", Known: known, SHA: sha},
 			[]db.NewRun{{Run: &run, Jobs: []*db.Job{job("a")}}})
 		require.NoError(t, err)
 		return len(attempts), fresh
 	}
-	n, fresh := push(sha1)
+	n, fresh := push("", sha1)
 	require.Equal(t, []any{1, true}, []any{n, fresh})
-	n, fresh = push(sha1)
+	n, fresh = push("", sha1)
 	require.Equal(t, []any{0, false}, []any{n, fresh})
-	n, fresh = push(sha2)
+	n, fresh = push(sha1, sha2)
 	require.Equal(t, []any{1, true}, []any{n, fresh})
+	for name, known := range map[string]string{"the way there once more": sha1, "as if it were new": ""} {
+		n, fresh = push(known, sha1)
+		require.Equal(t, []any{0, false}, []any{n, fresh}, name)
+	}
 	f.reload(t, f.repo)
 	require.False(t, f.repo.IsEmpty)
 	refs, err := f.KnownRefs(t.Context(), f.repo.ID)
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{"refs/heads/main": sha2}, refs)
+
+	for _, c := range []struct {
+		known string
+		fresh bool
+	}{{sha1, false}, {sha2, true}, {sha2, false}} {
+		_, fresh, err = f.CreatePush(t.Context(), db.RefMove{RepoID: f.repo.ID, Name: "refs/heads/main", Known: c.known}, nil)
+		require.NoError(t, err)
+		require.Equal(t, c.fresh, fresh, "the ref is deleted only from where it is")
+	}
+	sha, err := f.KnownRef(t.Context(), f.repo.ID, "refs/heads/main")
+	require.NoError(t, err)
+	require.Empty(t, sha)
+}
+
+func TestWhoALostPushCountsAs(t *testing.T) {
+	f := newFixture(t)
+	_, err := f.LostPusher(t.Context(), f.repo.ID)
+	require.ErrorIs(t, err, db.ErrNotFound, "no push is under way")
+	for _, c := range []struct{ pusher, want int64 }{
+		{db.ActionsBotID, db.ActionsBotID}, {f.owner.ID, f.owner.ID}, {f.owner.ID + 1000, f.owner.ID},
+	} {
+		_, err := f.BeginPush(t.Context(), f.repo.ID, c.pusher)
+		require.NoError(t, err)
+		pusher, err := f.LostPusher(t.Context(), f.repo.ID)
+		require.NoError(t, err)
+		require.Equal(t, c.want, pusher.ID)
+	}
+	_, err = f.NewRaw(`DELETE FROM pending_pushes WHERE pusher_id = ?`, f.owner.ID).Exec(t.Context())
+	require.NoError(t, err)
+	_, err = f.LostPusher(t.Context(), f.repo.ID)
+	require.ErrorIs(t, err, db.ErrNotFound, "the account is gone")
 }
 
 func TestTheSamePushAtOnceIsHandledOnce(t *testing.T) {
@@ -47,7 +82,7 @@ func TestTheSamePushAtOnceIsHandledOnce(t *testing.T) {
 		run := newRun(f)
 		require.NoError(t, f.PrepareRun(t.Context(), run))
 		group.Go(func() (err error) {
-			_, results[i], err = f.CreatePush(t.Context(), db.GitRef{RepoID: f.repo.ID, Name: "refs/heads/main", SHA: sha1},
+			_, results[i], err = f.CreatePush(t.Context(), db.RefMove{RepoID: f.repo.ID, Name: "refs/heads/main", SHA: sha1},
 				[]db.NewRun{{Run: run}})
 			return err
 		})
@@ -67,7 +102,7 @@ func TestTheSamePushAtOnceIsHandledOnce(t *testing.T) {
 
 func TestPendingPushes(t *testing.T) {
 	f := newFixture(t)
-	id, err := f.BeginPush(t.Context(), f.repo.ID)
+	id, err := f.BeginPush(t.Context(), f.repo.ID, f.owner.ID)
 	require.NoError(t, err)
 	repos, err := f.PendingPushes(t.Context(), 0, 10)
 	require.NoError(t, err)
@@ -127,7 +162,12 @@ func TestAbandonedAttemptEndsWithAllItsJobs(t *testing.T) {
 	run, attempt := f.run(t, a, b)
 	f.offer(t, a)
 	task := f.claim(t, a, f.runner(t, db.CapabilityCancelling))
-	require.NoError(t, f.AbandonAttempt(t.Context(), run.ID, attempt.ID, ci.StatusCancelled, "gone"))
+	changed, err := f.AbandonAttempt(t.Context(), run.ID, attempt.ID, ci.StatusCancelled, "gone")
+	require.NoError(t, err)
+	require.True(t, changed)
+	changed, err = f.AbandonAttempt(t.Context(), run.ID, attempt.ID, ci.StatusCancelled, "gone")
+	require.NoError(t, err)
+	require.False(t, changed, "it has ended")
 	f.reload(t, run)
 	f.reload(t, a)
 	f.reload(t, b)

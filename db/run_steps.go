@@ -69,13 +69,15 @@ func queueEnds(batch *pgx.Batch, s RunStep) {
 		WHERE jobs.id = e.id AND jobs.attempt_id = $4 AND jobs.stopped_at IS NULL`, ids, statuses, reasons, s.AttemptID)
 }
 
-// queueOffers makes offers and tells the gateways. A run that was cancelled meanwhile gets none, except for jobs
-// with an `if`, which may be meant to run after a cancel.
+// queueOffers makes offers and tells the gateways of those that are queued. A run that was cancelled meanwhile gets
+// none, except for jobs with an `if`, which may be meant to run after a cancel. What has ended gets none at all, however
+// late this is repeated.
 func queueOffers(batch *pgx.Batch, jobs []int64, try int) {
 	batch.Queue(`INSERT INTO offers (job_id, try, run_id, attempt_id, repo_id, owner_id, label_set_id)
 		SELECT j.id, $2, j.run_id, j.attempt_id, j.repo_id, j.owner_id, j.label_set_id
 		FROM jobs j JOIN attempts a ON a.id = j.attempt_id
 		WHERE j.id = ANY($1) AND (a.cancel_requested_at IS NULL OR j.if_expr <> '')
+		AND a.stopped_at IS NULL AND j.stopped_at IS NULL
 		ORDER BY j.cell
 		ON CONFLICT (job_id, try) DO NOTHING`, jobs, try)
 	batch.Queue(`UPDATE jobs SET status = 'waiting', updated_at = now()
@@ -84,7 +86,7 @@ func queueOffers(batch *pgx.Batch, jobs []int64, try int) {
 	// One message per queue, each far below the 8,000 bytes that Postgres allows.
 	batch.Queue(`SELECT pg_notify('pawl_offers', json_build_array(json_build_object(
 			's', label_set_id, 'o', owner_id, 'r', repo_id, 'n', count(*)))::text)
-		FROM jobs WHERE id = ANY($1) GROUP BY label_set_id, owner_id, repo_id`, jobs)
+		FROM offers WHERE job_id = ANY($1) AND try = $2 AND state = 'queued' GROUP BY label_set_id, owner_id, repo_id`, jobs, try)
 }
 
 func queueAttemptEnd(batch *pgx.Batch, s RunStep) {

@@ -1,6 +1,7 @@
 package db_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -108,13 +109,16 @@ func TestAttachFollowsAnOffer(t *testing.T) {
 
 func TestEndTask(t *testing.T) {
 	for name, c := range map[string]struct {
-		claimed, capable, force bool
-		want                    db.OfferTask
+		claimed, capable bool
+		mode             db.EndMode
+		want             db.OfferTask
 	}{
-		"queued":                   {want: db.OfferTask{State: db.OfferWithdrawn}},
-		"running":                  {claimed: true, want: db.OfferTask{State: db.OfferClaimed, Status: db.TaskCancelled, Reason: "why"}},
-		"running, capable":         {claimed: true, capable: true, want: db.OfferTask{State: db.OfferClaimed, Status: db.TaskCancelling}},
-		"running, capable, forced": {claimed: true, capable: true, force: true, want: db.OfferTask{State: db.OfferClaimed, Status: db.TaskCancelled, Reason: "why"}},
+		"queued":                       {mode: db.EndGraceful, want: db.OfferTask{State: db.OfferWithdrawn}},
+		"queued, only that":            {mode: db.EndQueued, want: db.OfferTask{State: db.OfferWithdrawn}},
+		"running":                      {claimed: true, mode: db.EndGraceful, want: db.OfferTask{State: db.OfferClaimed, Status: db.TaskCancelled, Reason: "why"}},
+		"running, capable":             {claimed: true, capable: true, mode: db.EndGraceful, want: db.OfferTask{State: db.OfferClaimed, Status: db.TaskCancelling}},
+		"running, capable, forced":     {claimed: true, capable: true, mode: db.EndForced, want: db.OfferTask{State: db.OfferClaimed, Status: db.TaskCancelled, Reason: "why"}},
+		"running, only what is queued": {claimed: true, mode: db.EndQueued, want: db.OfferTask{State: db.OfferClaimed, Status: db.TaskRunning}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t)
@@ -130,11 +134,11 @@ func TestEndTask(t *testing.T) {
 				task = f.claim(t, a, f.runner(t, capabilities...))
 				c.want.TaskID = task.ID
 			}
-			got, err := f.EndTask(t.Context(), a.ID, c.force, "why")
+			got, err := f.EndTask(t.Context(), a.ID, c.mode, "why")
 			require.NoError(t, err)
 			got.Running = 0
 			require.Equal(t, c.want, got)
-			again, err := f.EndTask(t.Context(), a.ID, c.force, "other")
+			again, err := f.EndTask(t.Context(), a.ID, c.mode, "other")
 			require.NoError(t, err)
 			require.Equal(t, got.Status, again.Status)
 			require.Equal(t, got.Reason, again.Reason, "the first end stays")
@@ -189,4 +193,70 @@ func TestOfferAgainMakesANewOffer(t *testing.T) {
 	require.Equal(t, db.OfferQueued, o.State)
 	f.reload(t, a)
 	require.Equal(t, ci.StatusWaiting, a.Status)
+}
+
+func TestCheckTaskOfNoTask(t *testing.T) {
+	f := newFixture(t)
+	_, err := f.CheckTask(t.Context(), 999, time.Minute)
+	require.ErrorIs(t, err, db.ErrNotFound)
+}
+
+func TestNothingIsOfferedOfWhatHasEnded(t *testing.T) {
+	for name, end := range map[string]func(*fixture, *db.Run, *db.Attempt, *db.Job) db.RunStep{
+		"the attempt": func(_ *fixture, r *db.Run, a *db.Attempt, _ *db.Job) db.RunStep {
+			return db.RunStep{RunID: r.ID, AttemptID: a.ID, Status: ci.StatusFailure}
+		},
+		"the job": func(_ *fixture, r *db.Run, a *db.Attempt, j *db.Job) db.RunStep {
+			return db.RunStep{RunID: r.ID, AttemptID: a.ID, Ended: []db.JobEnd{{JobID: j.ID, Status: ci.StatusFailure}}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			j := job("a")
+			run, attempt := f.run(t, j)
+			require.NoError(t, f.RecordStep(t.Context(), end(f, run, attempt, j)))
+			heard := f.listen(t)
+			require.NoError(t, f.OfferAgain(t.Context(), j.ID, 1))
+			n, err := f.NewSelect().Model((*db.Offer)(nil)).Count(t.Context())
+			require.NoError(t, err)
+			require.Zero(t, n)
+			require.Empty(t, heard())
+		})
+	}
+}
+
+func TestGatewaysHearOfQueuedOffersOnly(t *testing.T) {
+	f := newFixture(t)
+	queued, claimed := job("queued"), job("claimed")
+	claimed.RunsOn = []string{"other"}
+	f.run(t, queued, claimed)
+	f.offer(t, queued, claimed)
+	f.claim(t, claimed, f.runner(t))
+	heard := f.listen(t)
+	f.offer(t, queued, claimed) // a late retry
+	notices := heard()
+	require.Len(t, notices, 1)
+	require.JSONEq(t, fmt.Sprintf(`[{"s":%d,"o":%d,"r":%d,"n":1}]`, queued.LabelSetID, f.owner.ID, f.repo.ID), notices[0])
+}
+
+// listen returns a function that tells which notices of offers have come since.
+func (f *fixture) listen(t *testing.T) func() []string {
+	t.Helper()
+	conn, err := f.Pool.Acquire(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(conn.Release)
+	_, err = conn.Exec(t.Context(), "LISTEN "+db.OffersChannel)
+	require.NoError(t, err)
+	return func() (notices []string) {
+		_, err := f.NewRaw("SELECT pg_notify(?, 'end')", db.OffersChannel).Exec(t.Context())
+		require.NoError(t, err)
+		for {
+			n, err := conn.Conn().WaitForNotification(t.Context())
+			require.NoError(t, err)
+			if n.Payload == "end" {
+				return notices
+			}
+			notices = append(notices, n.Payload)
+		}
+	}
 }

@@ -2,9 +2,7 @@ package db
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/uptrace/bun"
 
@@ -34,13 +32,35 @@ func (d *DB) PrepareRun(ctx context.Context, run *Run) error {
 // CreateRun stores a run, its first attempt and its jobs in one transaction, and returns the attempt.
 func (d *DB) CreateRun(ctx context.Context, n NewRun) (attempt *Attempt, err error) {
 	err = d.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
-		attempt, err = insertRun(ctx, tx, n)
+		attempts, err := insertRuns(ctx, tx, []NewRun{n})
+		if err == nil {
+			attempt = attempts[0]
+		}
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("create run: %w", err)
 	}
 	return attempt, nil
+}
+
+// insertRuns makes the label sets of all runs first, so that a transaction makes them in one order.
+func insertRuns(ctx context.Context, tx bun.Tx, runs []NewRun) ([]*Attempt, error) {
+	var jobs []*Job
+	for _, n := range runs {
+		jobs = append(jobs, n.Jobs...)
+	}
+	if err := setLabelSets(ctx, tx, jobs); err != nil {
+		return nil, err
+	}
+	attempts := make([]*Attempt, len(runs))
+	for i, n := range runs {
+		var err error
+		if attempts[i], err = insertRun(ctx, tx, n); err != nil {
+			return nil, err
+		}
+	}
+	return attempts, nil
 }
 
 func insertRun(ctx context.Context, tx bun.Tx, n NewRun) (*Attempt, error) {
@@ -70,6 +90,9 @@ func (d *DB) CreateAttempt(ctx context.Context, run *Run, attempt *Attempt, jobs
 		if n, _ := res.RowsAffected(); n == 0 {
 			return ErrConflict
 		}
+		if err := setLabelSets(ctx, tx, jobs); err != nil {
+			return err
+		}
 		return insertAttempt(ctx, tx, run, attempt, jobs)
 	})
 	if isUniqueViolation(err) {
@@ -81,6 +104,7 @@ func (d *DB) CreateAttempt(ctx context.Context, run *Run, attempt *Attempt, jobs
 	return nil
 }
 
+// insertAttempt stores an attempt and its jobs, which have their label sets.
 func insertAttempt(ctx context.Context, tx bun.Tx, run *Run, attempt *Attempt, jobs []*Job) error {
 	if _, err := tx.NewInsert().Model(attempt).Returning("id, created_at").Exec(ctx); err != nil {
 		return err
@@ -88,16 +112,11 @@ func insertAttempt(ctx context.Context, tx bun.Tx, run *Run, attempt *Attempt, j
 	if len(jobs) == 0 {
 		return nil
 	}
-	sets, err := labelSetsOf(ctx, tx, jobs)
-	if err != nil {
-		return fmt.Errorf("label sets: %w", err)
-	}
 	for i, j := range jobs {
 		j.RunID, j.AttemptID, j.Attempt = run.ID, attempt.ID, attempt.Number
 		j.RepoID, j.OwnerID, j.Cell = run.RepoID, run.OwnerID, i
-		j.LabelSetID = sets[labelKey(j.RunsOn)]
 	}
-	_, err = tx.NewInsert().Model(&jobs).Returning("id, created_at, updated_at").Exec(ctx)
+	_, err := tx.NewInsert().Model(&jobs).Returning("id, created_at, updated_at").Exec(ctx)
 	return err
 }
 
@@ -117,49 +136,4 @@ func InitialJobStatus(needs []string) ci.Status {
 		return ci.StatusBlocked
 	}
 	return ci.StatusWaiting
-}
-
-// normalLabels sorts labels and drops repetitions, so that equal demands make one queue.
-func normalLabels(labels []string) []string {
-	out := slices.Clone(labels)
-	slices.Sort(out)
-	return slices.Compact(out)
-}
-
-func labelKey(labels []string) string { return fmt.Sprintf("%q", normalLabels(labels)) }
-
-// labelSetsOf returns the ids of the label sets of the jobs by labelKey, making those that are new.
-func labelSetsOf(ctx context.Context, tx bun.Tx, jobs []*Job) (map[string]int64, error) {
-	ids := map[string]int64{}
-	for _, j := range jobs {
-		key := labelKey(j.RunsOn)
-		if _, known := ids[key]; known {
-			continue
-		}
-		id, err := labelSetID(ctx, tx, normalLabels(j.RunsOn))
-		if err != nil {
-			return nil, err
-		}
-		ids[key] = id
-	}
-	return ids, nil
-}
-
-func labelSetID(ctx context.Context, tx bun.Tx, labels []string) (int64, error) {
-	var id int64
-	err := tx.NewRaw(`WITH made AS (
-			INSERT INTO label_sets (labels) SELECT ?0::text[] WHERE NOT EXISTS (SELECT 1 FROM label_sets WHERE labels = ?0::text[])
-			ON CONFLICT DO NOTHING RETURNING id
-		)
-		SELECT id FROM made UNION ALL SELECT id FROM label_sets WHERE labels = ?0::text[] LIMIT 1`,
-		textArray(labels)).Scan(ctx, &id)
-	if err == nil {
-		return id, nil
-	}
-	// Another transaction made it after this statement began to look.
-	var second int64
-	if err2 := tx.NewRaw(`SELECT id FROM label_sets WHERE labels = ?::text[]`, textArray(labels)).Scan(ctx, &second); err2 != nil {
-		return 0, errors.Join(err, err2)
-	}
-	return second, nil
 }

@@ -161,16 +161,9 @@ func (d *DB) TouchUptime(ctx context.Context) error {
 // sweepLock is the key of the advisory lock that lets one gateway redeliver at a time.
 const sweepLock = 0x70617773 // "paws"
 
-// TrySweep calls fn while no other gateway is in TrySweep; it tells whether it was called. The lock goes with its
-// connection, so that a gateway that dies holds up nobody.
+// TrySweep calls fn while no other gateway is in TrySweep; it tells whether it was called.
 func (d *DB) TrySweep(ctx context.Context, fn func(context.Context) error) (called bool, err error) {
-	err = d.inTx(ctx, func(tx pgx.Tx) error {
-		if err := tx.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock($1)`, sweepLock).Scan(&called); err != nil || !called {
-			return err
-		}
-		return fn(ctx)
-	})
-	if err != nil {
+	if called, err = d.tryLock(ctx, sweepLock, fn); err != nil {
 		return called, fmt.Errorf("sweep: %w", err)
 	}
 	return called, nil

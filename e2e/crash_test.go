@@ -111,6 +111,8 @@ jobs:
 	p.URL = again.info(t).URL
 	run := p.awaitEnd(t, id)
 	require.Equal(t, "success", run.Conclusion, "the job is handed out again, because its runner is gone")
+	p.stack = again
+	recordHistories(t, p, run, p.jobs(t, id), "runner-lost")
 }
 
 // restart starts another stack on the data directory of one that was killed.

@@ -39,7 +39,7 @@ func (b adminBase) with(ctx context.Context, store *git.Store, fn func(*db.DB, *
 	if err != nil {
 		return err
 	}
-	d, err := db.Open(ctx, b.DatabaseURL, db.Options{MaxConns: 2})
+	d, err := db.Open(ctx, b.DatabaseURL, db.Options{MaxConns: db.MinConns})
 	if err != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ func bootstrap(ctx context.Context, c devstack.Config, previous devstack.Credent
 	if err != nil {
 		return out, err
 	}
-	d, err := db.Open(ctx, c.DatabaseURL, db.Options{MaxConns: 2})
+	d, err := db.Open(ctx, c.DatabaseURL, db.Options{MaxConns: db.MinConns})
 	if err != nil {
 		return out, err
 	}

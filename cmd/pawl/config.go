@@ -15,7 +15,7 @@ import (
 // backendConfig is how a process reaches what all of them share.
 type backendConfig struct {
 	DatabaseURL       string        `name:"database-url" env:"PAWL_DATABASE_URL" required:"" help:"URL of the Postgres database, postgres://user:password@host:port/name."`
-	DatabaseConns     int32         `name:"database-conns" env:"PAWL_DATABASE_CONNS" default:"16" help:"Most connections to the database, in each of the two pools of a process."`
+	DatabaseConns     int32         `name:"database-conns" env:"PAWL_DATABASE_CONNS" default:"16" help:"Most connections to the database, in each of the two pools of a process; at least 4."`
 	TemporalAddress   string        `name:"temporal-address" env:"PAWL_TEMPORAL_ADDRESS" default:"127.0.0.1:7233" help:"Address of the Temporal frontend, host:port."`
 	TemporalNamespace string        `name:"temporal-namespace" env:"PAWL_TEMPORAL_NAMESPACE" default:"pawl" help:"Temporal namespace of this installation."`
 	ProfileAddr       string        `name:"profile-addr" env:"PAWL_PROFILE_ADDR" help:"Address to serve Go profiles on (/debug/pprof); keep it private. Unset: none."`
@@ -57,7 +57,7 @@ type serverConfig struct {
 type workerConfig struct {
 	QueueTimeout time.Duration `name:"queue-timeout" env:"PAWL_QUEUE_TIMEOUT" default:"24h" help:"How long a job waits for a runner before it is cancelled."`
 	CancelGrace  time.Duration `name:"cancel-grace" env:"PAWL_CANCEL_GRACE" default:"5m" help:"How long a runner that can may run post steps after a cancel before the job is ended by force."`
-	MaxTries     int           `name:"max-tries" env:"PAWL_MAX_TRIES" default:"4" help:"How often a job is handed out when runners are lost: 1 is never again."`
+	MaxTries     int           `name:"max-tries" env:"PAWL_MAX_TRIES" default:"4" help:"How many runners may be lost over a job before it fails; 1: it is never offered again."`
 	StickyCache  int           `name:"sticky-cache" env:"PAWL_STICKY_CACHE" default:"4000" help:"Open workflows kept in memory."`
 }
 

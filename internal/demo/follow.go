@@ -17,10 +17,10 @@ const pollEvery = 200 * time.Millisecond
 
 // follow prints the log of each job as it comes, until the run is done.
 func (d *demo) follow(ctx context.Context) (client.Run, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	var tails sync.WaitGroup
 	defer tails.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // before the wait, or tails would follow logs whose run nobody follows any more
 	followed := map[int64]bool{}
 	for {
 		jobs, err := d.user.Jobs(ctx, d.repo, d.run)

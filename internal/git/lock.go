@@ -15,6 +15,15 @@ import (
 // lockRetry is how often a lock held by another server process is tried again.
 const lockRetry = 20 * time.Millisecond
 
+// Lock waits until nobody writes to a repository, and keeps it so until unlock is called. While it is held, no push is
+// between its refs and its OnPush. The error is the reason why ctx ended, or that the lock's file is not to be had.
+func (s *Store) Lock(ctx context.Context, id int64) (unlock func(), err error) {
+	if err := checkID(id); err != nil {
+		return nil, err
+	}
+	return s.locks.lock(ctx, id)
+}
+
 // repositoryLocks lets one writer at a time at each repository: first among the goroutines of this
 // process, then, by a lock on a file, among processes. The system frees the file lock of a dead process.
 type repositoryLocks struct {

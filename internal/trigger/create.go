@@ -5,11 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/pawl-ci/pawl/db"
 	"github.com/pawl-ci/pawl/internal/ci"
-	"github.com/pawl-ci/pawl/internal/engine"
 	"github.com/pawl-ci/pawl/internal/git"
 	"github.com/pawl-ci/pawl/internal/workflowfile"
 )
@@ -116,24 +114,5 @@ func (s *Service) refuse(run *db.Run, invalid *workflowfile.Error) {
 	run.Status, run.StartedAt, run.StoppedAt = ci.StatusFailure, now, now
 	for _, p := range invalid.Problems {
 		run.Problems = append(run.Problems, db.Problem{File: p.File, Line: p.Line, Column: p.Column, Message: p.Message})
-	}
-}
-
-// startTimeout bounds how long a client waits for Temporal; the reconciler starts what could not be started in time.
-const startTimeout = 3 * time.Second
-
-// start has the workflow of a stored attempt started. A failure is not the caller's: the run is safe.
-func (s *Service) start(ctx context.Context, run *db.Run, attempt *db.Attempt, repository, actor string) {
-	if attempt.Status.Terminal() {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTimeout)
-	defer cancel()
-	err := s.Engine.StartRun(ctx, engine.RunStart{
-		RunID: run.ID, AttemptID: attempt.ID, Attempt: attempt.Number, Repository: repository,
-		Workflow: run.WorkflowFile, Event: run.Event, Ref: run.Ref, Actor: actor, RunNumber: run.RunNumber,
-	})
-	if err != nil {
-		s.Logger.WarnContext(ctx, "run is stored, its workflow starts later", "run", run.ID, "error", err)
 	}
 }

@@ -2,6 +2,7 @@ package trigger_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -29,11 +31,13 @@ type recorder struct {
 	down    error
 	started []engine.RunStart
 	cancels []int64
+	calls   int
 }
 
 func (r *recorder) StartRun(_ context.Context, s engine.RunStart) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.calls++
 	if r.down == nil {
 		r.started = append(r.started, s)
 	}
@@ -58,6 +62,8 @@ type fixture struct {
 	repo   *db.Repository
 	url    string
 	work   string
+	// losing makes pushes fail after git has taken them, as if the process died.
+	losing atomic.Bool
 }
 
 func newFixture(t *testing.T) *fixture {
@@ -94,9 +100,12 @@ func (f *fixture) openDatabase(t *testing.T) {
 	f.repo.Owner = f.owner
 }
 
-// serve lets anybody push.
+// serve lets anybody push, as the API server does.
 func (f *fixture) serve(t *testing.T, store *git.Store) {
 	handler := git.NewHandler(store, git.HandlerOptions{OnPush: func(ctx context.Context, p git.Push) error {
+		if f.losing.Load() {
+			return errors.New("lost")
+		}
 		return f.Push(ctx, f.repo, f.owner, p.Updates)
 	}})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -105,7 +114,20 @@ func (f *fixture) serve(t *testing.T, store *git.Store) {
 			http.NotFound(w, r)
 			return
 		}
-		handler.Serve(w, r, git.Request{RepoID: f.repo.ID, Op: op, User: "ann", CanWrite: true})
+		request := git.Request{RepoID: f.repo.ID, Op: op, User: "ann", CanWrite: true}
+		if !op.Write() || f.losing.Load() {
+			handler.Serve(w, r, request)
+			return
+		}
+		id, err := f.BeginPush(r.Context(), f.repo, f.owner)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		handler.Serve(w, r, request)
+		if err := f.EndPush(context.WithoutCancel(r.Context()), f.repo, id); err != nil {
+			t.Error(err)
+		}
 	}))
 	t.Cleanup(server.Close)
 	f.url = server.URL + "/app.git"

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/pawl-ci/pawl/db"
 	"github.com/pawl-ci/pawl/internal/ci"
@@ -19,67 +17,31 @@ const maxPushCommits = 20
 
 // BeginPush notes that a push is about to happen; should the process die, the reconciler finishes it. EndPush takes
 // the id that it returns.
-func (s *Service) BeginPush(ctx context.Context, repo *db.Repository) (int64, error) {
-	return s.DB.BeginPush(ctx, repo.ID)
+func (s *Service) BeginPush(ctx context.Context, repo *db.Repository, pusher *db.Owner) (int64, error) {
+	return s.DB.BeginPush(ctx, repo.ID, pusher.ID)
 }
 
-// EndPush is for after a push. It makes sure that all git has taken has become events.
-func (s *Service) EndPush(ctx context.Context, repo *db.Repository, pusher *db.Owner, id int64) error {
-	if _, err := s.ReplayPush(ctx, repo, pusher); err != nil {
+// EndPush is for after a push. It makes sure that all git has taken has become events; when it cannot, the note of
+// BeginPush stays for the reconciler.
+func (s *Service) EndPush(ctx context.Context, repo *db.Repository, id int64) error {
+	if _, err := s.replay(ctx, repo, endWait); err != nil {
 		return err
 	}
 	return s.DB.EndPush(ctx, id)
 }
 
-// Push starts the workflows of pushed refs. Each ref is handled exactly once, however often it is given. A push by a
-// job's own token is noted and starts nothing, as on Gitea and GitHub, so that jobs cannot set off each other for ever
-// (execution-semantics.md §9.1).
+// Push starts the workflows of pushed refs. It is for git's OnPush, in whose order each push makes its own runs, and
+// exactly once, however often it is given. A push by a job's own token is noted and starts nothing, as on Gitea and
+// GitHub, so that jobs cannot set off each other for ever (execution-semantics.md §9.1).
 func (s *Service) Push(ctx context.Context, repo *db.Repository, pusher *db.Owner, updates []git.RefUpdate) error {
+	var stored starts
+	defer func() { s.startAll(ctx, stored) }() // also what was stored before an error
 	for _, u := range updates {
-		if err := s.pushRef(ctx, push{repo: repo, pusher: pusher, update: u}); err != nil {
+		if err := s.pushRef(ctx, push{repo: repo, pusher: pusher, update: u}, &stored); err != nil {
 			return fmt.Errorf("push of %s to %s: %w", u.Ref, repo.FullName(), err)
 		}
 	}
 	return nil
-}
-
-// ReplayPush handles what is left of the pushes to a repository: the refs that git has and the database has not. It
-// returns their number.
-func (s *Service) ReplayPush(ctx context.Context, repo *db.Repository, pusher *db.Owner) (int, error) {
-	have, err := s.Git.Refs(ctx, repo.ID)
-	if err != nil {
-		return 0, fmt.Errorf("refs of %s: %w", repo.FullName(), err)
-	}
-	known, err := s.DB.KnownRefs(ctx, repo.ID)
-	if err != nil {
-		return 0, err
-	}
-	left := difference(known, have)
-	return len(left), s.Push(ctx, repo, pusher, left)
-}
-
-// difference lists the updates that lead from one state of refs to another, in order of name.
-func difference(known, have map[string]string) []git.RefUpdate {
-	var out []git.RefUpdate
-	for ref, sha := range have {
-		if old := known[ref]; old != sha {
-			out = append(out, git.RefUpdate{Ref: ref, Old: orZero(old), New: sha})
-		}
-	}
-	for ref, sha := range known {
-		if _, still := have[ref]; !still {
-			out = append(out, git.RefUpdate{Ref: ref, Old: sha, New: git.ZeroSHA})
-		}
-	}
-	slices.SortFunc(out, func(a, b git.RefUpdate) int { return strings.Compare(a.Ref, b.Ref) })
-	return out
-}
-
-func orZero(sha string) string {
-	if sha == "" {
-		return git.ZeroSHA
-	}
-	return sha
 }
 
 // push is one updated ref.
@@ -89,24 +51,68 @@ type push struct {
 	update git.RefUpdate
 }
 
-func (s *Service) pushRef(ctx context.Context, p push) error {
-	ref := db.GitRef{RepoID: p.repo.ID, Name: p.update.Ref}
-	var runs []db.NewRun
-	if !p.update.Deleted() {
-		ref.SHA = p.update.New
-		var err error
-		if runs, err = s.pushRuns(ctx, p); err != nil {
+// pushRef handles one update. Where the database knows the ref to be is where its last handled push left it: at the
+// new end of this update when a replay was faster, and at neither end when the push before was lost.
+func (s *Service) pushRef(ctx context.Context, p push, stored *starts) error {
+	for {
+		known, err := s.DB.KnownRef(ctx, p.repo.ID, p.update.Ref)
+		if err != nil {
+			return err
+		}
+		switch known = orZero(known); known {
+		case p.update.New:
+			return nil
+		case p.update.Old:
+		default:
+			if latest, err := s.isLatest(ctx, p); err != nil || !latest {
+				return err
+			}
+			if err := s.catchUp(ctx, p, known, stored); err != nil {
+				return err
+			}
+		}
+		if fresh, err := s.storePush(ctx, p, stored); err != nil || fresh {
+			return err
+		}
+		if err := ctx.Err(); err != nil { // else somebody was faster: look again
 			return err
 		}
 	}
-	attempts, _, err := s.DB.CreatePush(ctx, ref, runs)
+}
+
+// isLatest tells whether git still has the ref where the push left it. If not, the push comes late, and to handle it
+// now would move the ref back.
+func (s *Service) isLatest(ctx context.Context, p push) (bool, error) {
+	have, err := s.Git.Refs(ctx, p.repo.ID)
+	return orZero(have[p.update.Ref]) == p.update.New, err
+}
+
+// catchUp handles what was lost before a push: the way of the ref from where it is known to be to where the push found
+// it, as its own push.
+func (s *Service) catchUp(ctx context.Context, p push, known string, stored *starts) error {
+	pusher, err := s.lostPusher(ctx, p.repo)
 	if err != nil {
 		return err
 	}
-	for i, a := range attempts {
-		s.start(ctx, runs[i].Run, a, p.repo.FullName(), p.pusher.Login)
+	lost := push{repo: p.repo, pusher: pusher, update: git.RefUpdate{Ref: p.update.Ref, Old: known, New: p.update.Old}}
+	_, err = s.storePush(ctx, lost, stored)
+	return err
+}
+
+// storePush stores the runs of an update, if the ref is known to be where the update begins.
+func (s *Service) storePush(ctx context.Context, p push, stored *starts) (fresh bool, err error) {
+	var runs []db.NewRun
+	if !p.update.Deleted() {
+		if runs, err = s.pushRuns(ctx, p); err != nil {
+			return false, err
+		}
 	}
-	return nil
+	move := db.RefMove{RepoID: p.repo.ID, Name: p.update.Ref, Known: orEmpty(p.update.Old), SHA: orEmpty(p.update.New)}
+	attempts, fresh, err := s.DB.CreatePush(ctx, move, runs)
+	for i, a := range attempts {
+		*stored = append(*stored, runStart(runs[i].Run, a, p.repo.FullName(), p.pusher.Login))
+	}
+	return fresh, err
 }
 
 // pushRuns prepares a run for each workflow file that wants this push.

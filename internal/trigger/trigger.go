@@ -27,6 +27,7 @@ type Git interface {
 	ChangedFiles(ctx context.Context, repo int64, before, after string) ([]string, bool, error)
 	PushCommits(ctx context.Context, repo int64, u git.RefUpdate, max int) ([]git.PushCommit, int, error)
 	Mirror(ctx context.Context, repo int64, m git.MirrorRequest) error
+	Lock(ctx context.Context, repo int64) (unlock func(), err error)
 }
 
 // Config is what a Service is made of.

@@ -144,13 +144,13 @@ func TestReplayPushFindsWhatACrashLeft(t *testing.T) {
 	f := newFixture(t)
 	f.push(t, file, pushed, "Add a workflow")
 	require.Len(t, f.runs(t), 1)
-	left, err := f.ReplayPush(t.Context(), f.repo, f.owner)
+	left, err := f.ReplayPush(t.Context(), f.repo)
 	require.NoError(t, err)
 	require.Zero(t, left)
 	// As if the process had died after git took the push and before the event was stored.
 	_, err = f.db.NewRaw(`DELETE FROM git_refs`).Exec(t.Context())
 	require.NoError(t, err)
-	left, err = f.ReplayPush(t.Context(), f.repo, f.owner)
+	left, err = f.ReplayPush(t.Context(), f.repo)
 	require.NoError(t, err)
 	require.Equal(t, 1, left)
 	require.Len(t, f.runs(t), 2)
@@ -167,7 +167,8 @@ func TestRerunAndCancel(t *testing.T) {
 	require.Equal(t, []int64{run.ID}, f.engine.cancels)
 	attempts, err := f.db.UnstartedAttempts(t.Context(), 0, 10)
 	require.NoError(t, err)
-	require.NoError(t, f.db.AbandonAttempt(t.Context(), run.ID, attempts[0].AttemptID, ci.StatusCancelled, "test"))
+	_, err = f.db.AbandonAttempt(t.Context(), run.ID, attempts[0].AttemptID, ci.StatusCancelled, "test")
+	require.NoError(t, err)
 	require.True(t, fault.Has(f.Cancel(t.Context(), run, f.owner), fault.CodeConflict))
 
 	run = &f.runs(t)[0]
