@@ -58,6 +58,7 @@ generate: ## Bring generated files up to date
 	$(GO) generate ./...
 
 verify: generate ## Fail when generated files or go.mod have drifted
+	$(GO) mod tidy -diff
 	$(GO) mod verify
 	git diff --exit-code
 
