@@ -65,7 +65,12 @@ func (d *DB) withMigrationLock(ctx context.Context, fn func(*migrate.Migrator) e
 	if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock($1)", migrationLock); err != nil {
 		return fmt.Errorf("lock migrations: %w", err)
 	}
-	defer func() { _, _ = conn.Exec(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", migrationLock) }()
+	defer func() {
+		// A connection that could not be unlocked must not go back to the pool with the lock.
+		if _, err := conn.Exec(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", migrationLock); err != nil {
+			_ = conn.Conn().Close(context.WithoutCancel(ctx))
+		}
+	}()
 	if err := m.Init(ctx); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
