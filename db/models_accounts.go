@@ -83,9 +83,23 @@ type Repository struct {
 	RunCounter    int64     `bun:",notnull"`
 	CreatedAt     time.Time `bun:",nullzero,default:now()"`
 	UpdatedAt     time.Time `bun:",nullzero,default:now()"`
+	// PausedAt is since when its offers are held back.
+	PausedAt time.Time `bun:",nullzero"`
+	PausedBy int64     `bun:",notnull"`
+	// Approval says which new runs wait for an approval.
+	Approval ApprovalPolicy `bun:",notnull,nullzero,default:'none'"`
 
 	Owner *Owner `bun:"rel:belongs-to,join:owner_id=id"`
 }
+
+// ApprovalPolicy says which new runs of a repository wait for an approval.
+type ApprovalPolicy string
+
+// The policies.
+const (
+	ApproveNone ApprovalPolicy = "none"
+	ApproveAll  ApprovalPolicy = "all"
+)
 
 // FullName is owner/name; Owner must be loaded.
 func (r *Repository) FullName() string { return r.Owner.Login + "/" + r.Name }

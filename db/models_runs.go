@@ -38,11 +38,26 @@ type Run struct {
 	Status       ci.Status       `bun:"type:text,notnull"`
 	Attempt      int             `bun:",notnull"`
 	Problems     []Problem       `bun:"type:jsonb,notnull"`
-	CreatedAt    time.Time       `bun:",nullzero,default:now()"`
-	UpdatedAt    time.Time       `bun:",nullzero,default:now()"`
-	StartedAt    time.Time       `bun:",nullzero"`
-	StoppedAt    time.Time       `bun:",nullzero"`
+	// SourceRepoID is the repository that a scoped workflow comes from; 0 for the run's own.
+	SourceRepoID int64     `bun:",notnull"`
+	Approval     Approval  `bun:",notnull"`
+	ApprovedBy   int64     `bun:",notnull"`
+	ApprovedAt   time.Time `bun:",nullzero"`
+	CreatedAt    time.Time `bun:",nullzero,default:now()"`
+	UpdatedAt    time.Time `bun:",nullzero,default:now()"`
+	StartedAt    time.Time `bun:",nullzero"`
+	StoppedAt    time.Time `bun:",nullzero"`
 }
+
+// Approval is whether a run waits for somebody to let it begin (execution-semantics.md §8).
+type Approval string
+
+// The states of an approval; it is never taken back, and a rerun keeps it.
+const (
+	ApprovalNone   Approval = ""
+	ApprovalNeeded Approval = "needed"
+	ApprovalGiven  Approval = "given"
+)
 
 // Attempt is one execution of a run; a rerun adds one, and none is ever changed after its end.
 type Attempt struct {
@@ -60,9 +75,40 @@ type Attempt struct {
 	CancelRequestedAt time.Time `bun:",nullzero"`
 	CancelRequestedBy int64     `bun:",nullzero"`
 	CancelSeenAt      time.Time `bun:",nullzero"`
+	CancelReason      string    `bun:",notnull"`
+	CancelForced      bool      `bun:",notnull"`
+	// Concurrency is the gate of the whole attempt; nil when it has none.
+	Concurrency *ci.Concurrency `bun:"type:jsonb,nullzero,default:'null'"`
+	PausedAt    time.Time       `bun:",nullzero"`
+	PausedBy    int64           `bun:",notnull"`
+	// Reason says why the attempt ended as it did, where its jobs do not say.
+	Reason string `bun:",notnull"`
 }
 
-// Job is one matrix cell of one job of one attempt.
+// AttemptFile is a workflow file that an attempt reads while it runs: N 0 is its own, the others are called by it.
+type AttemptFile struct {
+	bun.BaseModel `bun:"table:attempt_files,alias:attempt_file"`
+
+	AttemptID  int64  `bun:",pk"`
+	N          int    `bun:",pk"`
+	RepoID     int64  `bun:",notnull"`
+	Repository string `bun:",notnull"`
+	Path       string `bun:",notnull"`
+	Ref        string `bun:",notnull"`
+	SHA        string `bun:"sha,notnull"`
+	Content    []byte `bun:",notnull"`
+	// Calls are the `uses` of the file's jobs, by their text.
+	Calls map[string]CallTarget `bun:"type:jsonb,nullzero,default:'{}'"`
+}
+
+// CallTarget is what a `uses` leads to: a file of the attempt, or nothing and why.
+type CallTarget struct {
+	File    int    `json:"file,omitempty"`
+	Problem string `json:"problem,omitempty"`
+}
+
+// Job is one matrix cell of one job of one attempt, a caller of a reusable workflow, or a job whose matrix is not known
+// yet (ci.JobKind).
 type Job struct {
 	bun.BaseModel `bun:"table:jobs,alias:job"`
 
@@ -95,6 +141,28 @@ type Job struct {
 	UpdatedAt       time.Time       `bun:",nullzero,default:now()"`
 	StartedAt       time.Time       `bun:",nullzero"`
 	StoppedAt       time.Time       `bun:",nullzero"`
+
+	Kind     ci.JobKind `bun:",notnull,nullzero,default:'job'"`
+	ParentID int64      `bun:",notnull"` // the caller; 0 for a job of the run's own file
+	OriginID int64      `bun:",notnull"` // the deferred job that this cell came of
+	// ExpandedAt is when the cells of a deferred job or the children of a caller were made; such a deferred job IsHidden.
+	ExpandedAt time.Time `bun:",nullzero"`
+	IsHidden   bool      `bun:",notnull"`
+	File       int       `bun:",notnull"` // AttemptFile.N where it is written
+	Uses       string    `bun:",notnull"`
+	// CallInputs and CallSecrets are what an expanded caller gives to its children, Outputs what they gave back.
+	CallInputs  json.RawMessage   `bun:"type:jsonb,nullzero,default:'{}'"`
+	CallSecrets *ci.CallSecrets   `bun:"type:jsonb,nullzero,default:'{}'"`
+	Outputs     map[string]string `bun:"type:jsonb,nullzero,default:'{}'"`
+	IsGated     bool              `bun:",notnull"` // has `concurrency` or `environment`
+	IfAt        string            `bun:",notnull"` // file:line:column of its `if`
+	IfMatrix    bool              `bun:",notnull"` // its `if` uses the matrix
+	Priority    int               `bun:",notnull"`
+	Retry       *ci.Retry         `bun:"type:jsonb,nullzero,default:'null'"`
+	// FollowsID is the job of an earlier attempt that still runs, and whose end this one takes over.
+	FollowsID  int64         `bun:",notnull"`
+	ByFailFast bool          `bun:",notnull"` // cancelled because another cell failed
+	Class      ci.ErrorClass `bun:",notnull"`
 
 	Task *Task `bun:"rel:belongs-to,join:task_id=id"`
 }

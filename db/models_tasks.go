@@ -14,7 +14,9 @@ type OfferState string
 
 // The states of an offer. Claimed and withdrawn are final: a retried job is a new offer.
 const (
-	OfferQueued    OfferState = "queued"
+	OfferQueued OfferState = "queued"
+	// OfferHeld means that no runner may have it yet: its run or repository is paused, or a retry waits.
+	OfferHeld      OfferState = "held"
 	OfferClaimed   OfferState = "claimed"
 	OfferWithdrawn OfferState = "withdrawn"
 )
@@ -35,6 +37,9 @@ type Offer struct {
 	State      OfferState `bun:",notnull"`
 	Attached   bool       `bun:",notnull"`
 	CreatedAt  time.Time  `bun:",nullzero,default:now()"`
+	// Turn orders the offers of different repositories fairly: smaller first.
+	Turn      int64     `bun:",notnull"`
+	NotBefore time.Time `bun:",nullzero"`
 }
 
 // LabelSet is one distinct set of runs-on labels, sorted; offers queue by it.
@@ -106,6 +111,13 @@ const (
 	TaskLost TaskStatus = "lost"
 )
 
+// Causes of lost tasks: faults of the platform, after which the job is offered again.
+const (
+	CauseLost        = "lost"        // the runner was not heard of, or began anew
+	CauseUnconfirmed = "unconfirmed" // no runner ever reported on the task
+	CauseRefused     = "refused"     // its content could not be built
+)
+
 // Final tells whether the task has ended.
 func (s TaskStatus) Final() bool { return s != TaskRunning && s != TaskCancelling }
 
@@ -134,6 +146,9 @@ type Task struct {
 	StartedAt         time.Time  `bun:",nullzero"`
 	StoppedAt         time.Time  `bun:",nullzero"`
 	DeliveredAt       time.Time  `bun:",nullzero"`
+	OwnerID           int64      `bun:",notnull"`
+	Cause             string     `bun:",notnull"`
+	Counted           bool       `bun:",notnull"` // is in job_limits.running
 
 	Runner *Runner  `bun:"rel:belongs-to,join:runner_id=id"`
 	Log    *TaskLog `bun:"rel:has-one,join:id=task_id"`

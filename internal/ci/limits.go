@@ -1,5 +1,7 @@
 package ci
 
+import "time"
+
 // Limits of one run. They are part of the product's contract: the manual lists them, and a file or request
 // that goes above one is refused with a message that names the limit.
 const (
@@ -39,6 +41,35 @@ const (
 	// MaxTimeoutMinutes is the longest `timeout-minutes` there is: 35 days, the life of a run. Larger
 	// values count as this one.
 	MaxTimeoutMinutes = 35 * 24 * 60
+
+	// MaxRetryAttempts is the largest `retry.max-attempts`.
+	MaxRetryAttempts = 10
+
+	// DefaultRetryBackoff is the first pause of a `retry` that names none, MaxRetryPause the longest pause of any.
+	DefaultRetryBackoff = 10 * time.Second
+	MaxRetryPause       = time.Hour
+
+	// MinPriority and MaxPriority bound a job's `priority`; larger ones go first.
+	MinPriority, MaxPriority = -100, 100
+
+	// MaxGroupBytes is the length of the name of a concurrency group.
+	MaxGroupBytes = 400
+
+	// MaxQueuedInGroup is how many members may wait in one concurrency group with `queue: max`
+	// (execution-semantics.md §6).
+	MaxQueuedInGroup = 100
+
+	// MaxCallDepth is how many levels of reusable workflows may be below the run's own file, and MaxCalledFiles how
+	// many different ones a run may have (execution-semantics.md §10).
+	MaxCallDepth   = 9
+	MaxCalledFiles = 50
+
+	// MaxCallOutputs and MaxCallOutputBytes bound the outputs of one caller: their number, and all values together.
+	MaxCallOutputs     = 1000
+	MaxCallOutputBytes = 16 << 20
+
+	// MaxRunDuration is how long a run may take, whatever its jobs allow (execution-semantics.md §7.4).
+	MaxRunDuration = 35 * 24 * time.Hour
 
 	// MaxPatternBytes is the length of one filter pattern; a longer one matches nothing.
 	MaxPatternBytes = 1024
