@@ -5,7 +5,9 @@ package activities
 import (
 	"context"
 	"errors"
+	"log/slog"
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 
@@ -14,14 +16,32 @@ import (
 	"github.com/pawl-ci/pawl/workflows"
 )
 
+// Waker has the workflow of an attempt read its news; *engine.Temporal is one. What it fails to wake, the reconciler
+// wakes.
+type Waker interface {
+	WakeRun(ctx context.Context, run int64, attempt int) error
+}
+
 // Activities is the set of all activities.
 type Activities struct {
 	db      *db.DB
+	waker   Waker
 	metrics *Metrics
+	logger  *slog.Logger
+	files   *lru.Cache[int64, *files] // by attempt
 }
 
+// cachedFiles is of how many attempts the parsed workflow files are kept in memory.
+const cachedFiles = 200
+
 // New makes the activities on one database.
-func New(d *db.DB, m *Metrics) *Activities { return &Activities{db: d, metrics: m} }
+func New(d *db.DB, w Waker, m *Metrics, logger *slog.Logger) (*Activities, error) {
+	cache, err := lru.New[int64, *files](cachedFiles)
+	if err != nil {
+		return nil, err
+	}
+	return &Activities{db: d, waker: w, metrics: m, logger: logger, files: cache}, nil
+}
 
 // Registry is the part of a worker that takes activities.
 type Registry interface {
@@ -32,7 +52,12 @@ type Registry interface {
 func (a *Activities) Register(r Registry) {
 	for name, fn := range map[string]any{
 		workflows.ActivityLoadPlan:      a.LoadPlan,
+		workflows.ActivityEnterGate:     a.EnterGate,
+		workflows.ActivityReadNews:      a.ReadNews,
 		workflows.ActivityEvaluateIfs:   a.EvaluateIfs,
+		workflows.ActivityExpandJobs:    a.ExpandJobs,
+		workflows.ActivityAdmitJobs:     a.AdmitJobs,
+		workflows.ActivityConcludeCalls: a.ConcludeCalls,
 		workflows.ActivityRecordStep:    a.RecordStep,
 		workflows.ActivityAttachTask:    a.AttachTask,
 		workflows.ActivityOfferAgain:    a.OfferAgain,
@@ -50,6 +75,15 @@ func failed(err error) error {
 		return temporal.NewNonRetryableApplicationError(err.Error(), string(fault.CodeNotFound), err)
 	}
 	return err
+}
+
+// wake tells other runs that they have news, after the commit that gave them.
+func (a *Activities) wake(ctx context.Context, runs []db.RunRef) {
+	for _, r := range runs {
+		if err := a.waker.WakeRun(ctx, r.RunID, r.Attempt); err != nil {
+			a.logger.WarnContext(ctx, "the news are stored, the run hears of them later", "run", r.RunID, "error", err)
+		}
+	}
 }
 
 // SuperviseTask stands in Temporal for a runner at work. It returns at once, pending: the gateway sends its

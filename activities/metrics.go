@@ -1,8 +1,11 @@
 package activities
 
 import (
+	"slices"
+
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/pawl-ci/pawl/db"
 	"github.com/pawl-ci/pawl/internal/ci"
 	"github.com/pawl-ci/pawl/workflows"
 )
@@ -12,6 +15,7 @@ type Metrics struct {
 	runs    *prometheus.CounterVec
 	jobs    *prometheus.CounterVec
 	retries *prometheus.CounterVec
+	faults  *prometheus.CounterVec
 }
 
 // NewMetrics registers the metrics of this package.
@@ -26,30 +30,49 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		retries: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "pawl_task_retries_total", Help: "Jobs offered again because their task came to nothing, by cause.",
 		}, []string{"reason"}),
+		faults: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "pawl_job_faults_total", Help: "Jobs that were ended by a fault and not by their steps, by its class.",
+		}, []string{"class"}),
 	}
 	// Prometheus cannot see the first increase of a series that was not there before.
 	for _, s := range []ci.Status{ci.StatusSuccess, ci.StatusFailure, ci.StatusCancelled, ci.StatusSkipped} {
 		m.runs.WithLabelValues(conclusion(s))
 		m.jobs.WithLabelValues(conclusion(s))
 	}
-	m.retries.WithLabelValues(reasonLost)
-	r.MustRegister(m.runs, m.jobs, m.retries)
+	for _, c := range retryCauses {
+		m.retries.WithLabelValues(c)
+	}
+	for _, c := range []ci.ErrorClass{ci.ErrorTransient, ci.ErrorPermanent, ci.ErrorUnknown} {
+		m.faults.WithLabelValues(string(c))
+	}
+	r.MustRegister(m.runs, m.jobs, m.retries, m.faults)
 	return m
 }
 
 func (m *Metrics) recorded(s workflows.Step) {
 	for _, e := range s.Ended {
 		m.jobs.WithLabelValues(conclusion(e.Status)).Inc()
+		if e.Class != "" {
+			m.faults.WithLabelValues(string(e.Class)).Inc()
+		}
 	}
 	if s.Status.Terminal() {
 		m.runs.WithLabelValues(conclusion(s.Status)).Inc()
 	}
 }
 
-// reasonLost is the only cause so far: the runner is gone.
-const reasonLost = "lost"
+// causeFailure is why a job is tried again that has failed and whose file asks for it.
+const causeFailure = "failure"
 
-func (m *Metrics) retried() { m.retries.WithLabelValues(reasonLost).Inc() }
+// retryCauses are the values of the label reason.
+var retryCauses = []string{db.CauseLost, db.CauseUnconfirmed, db.CauseRefused, workflows.CauseTimeout, causeFailure}
+
+func (m *Metrics) retried(cause string) {
+	if !slices.Contains(retryCauses, cause) {
+		cause = causeFailure
+	}
+	m.retries.WithLabelValues(cause).Inc()
+}
 
 func conclusion(s ci.Status) string {
 	_, c := s.API()

@@ -13,11 +13,11 @@ func (a *Activities) AttachTask(ctx context.Context, ref workflows.TaskRef) (wor
 	return stateOf(o), failed(err)
 }
 
-// OfferAgain makes the next offer of a job whose runner was lost.
+// OfferAgain makes the next offer of a job whose task came to nothing, or lets go the one that it made before.
 func (a *Activities) OfferAgain(ctx context.Context, o workflows.OfferAgain) (struct{}, error) {
-	err := a.db.OfferAgain(ctx, o.JobID, o.Try)
-	if err == nil {
-		a.metrics.retried()
+	err := a.db.OfferAgain(ctx, db.OfferAgain{JobID: o.JobID, Try: o.Try, NotBefore: o.NotBefore})
+	if err == nil && o.NotBefore.IsZero() {
+		a.metrics.retried(o.Cause)
 	}
 	return struct{}{}, failed(err)
 }
@@ -50,7 +50,7 @@ func endMode(e workflows.EndTask) db.EndMode {
 
 // stateOf says in the workflows' words how far an offer has come.
 func stateOf(o db.OfferTask) workflows.TaskState {
-	s := workflows.TaskState{TaskID: o.TaskID, Running: o.Running, Confirmed: o.Confirmed}
+	s := workflows.TaskState{TaskID: o.TaskID, Running: o.Running, Confirmed: o.Confirmed, Held: o.Held}
 	switch {
 	case o.State == db.OfferWithdrawn:
 		s.Phase, s.End = workflows.PhaseEnded, workflows.TaskEnd{Status: workflows.EndWithdrawn, Reason: "cancelled"}
@@ -67,5 +67,5 @@ func stateOf(o db.OfferTask) workflows.TaskState {
 }
 
 func endOf(o db.OfferTask) workflows.TaskEnd {
-	return workflows.TaskEnd{TaskID: o.TaskID, Status: string(o.Status), Reason: o.Reason}
+	return workflows.TaskEnd{TaskID: o.TaskID, Status: string(o.Status), Reason: o.Reason, Cause: o.Cause}
 }

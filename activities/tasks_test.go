@@ -1,6 +1,8 @@
 package activities_test
 
 import (
+	"context"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -20,8 +22,15 @@ func TestMain(m *testing.M) { dbtest.Main(m) }
 func newActivities(t *testing.T) (*activities.Activities, *db.DB, *prometheus.Registry) {
 	t.Helper()
 	d, registry := dbtest.Open(t), prometheus.NewRegistry()
-	return activities.New(d, activities.NewMetrics(registry)), d, registry
+	a, err := activities.New(d, nobody{}, activities.NewMetrics(registry), slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	return a, d, registry
 }
+
+// nobody is woken.
+type nobody struct{}
+
+func (nobody) WakeRun(context.Context, int64, int) error { return nil }
 
 // offered stores a run with one job that waits for a runner.
 func offered(t *testing.T, d *db.DB) *db.Job {
@@ -48,7 +57,11 @@ func retries(t *testing.T, r *prometheus.Registry) float64 {
 	require.NoError(t, err)
 	for _, f := range families {
 		if f.GetName() == "pawl_task_retries_total" {
-			return f.GetMetric()[0].GetCounter().GetValue()
+			var sum float64
+			for _, m := range f.GetMetric() {
+				sum += m.GetCounter().GetValue()
+			}
+			return sum
 		}
 	}
 	return -1

@@ -1,6 +1,7 @@
 package apiserver
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/pawl-ci/pawl/db"
@@ -39,14 +40,46 @@ type apiRun struct {
 	RerunURL     string    `json:"rerun_url"`
 
 	// Problems say why the workflow file was refused.
-	Problems           []db.Problem `json:"problems,omitempty"`
-	TemporalWorkflowID string       `json:"temporal_workflow_id"`
-	TemporalURL        string       `json:"temporal_url,omitempty"`
+	Problems []db.Problem `json:"problems,omitempty"`
+	// Reason says why the attempt ended as it did, where its jobs do not; PendingReason why it has not begun.
+	Reason            string         `json:"reason,omitempty"`
+	PendingReason     string         `json:"pending_reason,omitempty"`
+	PendingReasonKind db.PendingKind `json:"pending_reason_kind,omitempty"`
+	// Approval is needed or given; absent where nobody has to be asked.
+	Approval         db.Approval `json:"approval,omitempty"`
+	Paused           bool        `json:"paused"`
+	ConcurrencyGroup string      `json:"concurrency_group,omitempty"`
+	SourceRepoID     int64       `json:"scoped_workflow_source_repo_id,omitempty"`
+
+	TimelineURL        string `json:"timeline_url"`
+	TemporalWorkflowID string `json:"temporal_workflow_id"`
+	TemporalURL        string `json:"temporal_url,omitempty"`
 }
 
 type apiRunList struct {
 	WorkflowRuns []*apiRun `json:"workflow_runs"`
 	TotalCount   int       `json:"total_count"`
+}
+
+// showRuns shows runs as of their views' attempts, with why they wait. Those whose repository or attempt is gone are
+// left out.
+func (c *call) showRuns(views []*db.RunView) ([]*apiRun, error) {
+	reasons, err := c.server.DB.PendingRunReasons(c.ctx(), views)
+	if err != nil {
+		return nil, err
+	}
+	out := []*apiRun{}
+	for _, v := range views {
+		repo := c.repoOf(v.Repository)
+		if repo == nil || v.Attempt == nil {
+			continue
+		}
+		run := c.showRun(v, repo)
+		reason := reasons[v.Run.ID]
+		run.PendingReason, run.PendingReasonKind = reason.Text, reason.Kind
+		out = append(out, run)
+	}
+	return out, nil
 }
 
 // showRun shows a run of the repository as of the view's attempt.
@@ -63,17 +96,25 @@ func (c *call) showRun(v *db.RunView, repo *db.Repository) *apiRun {
 		StartedAt: shownOrEpoch(v.Attempt.StartedAt), CompletedAt: shownOrEpoch(v.Attempt.StoppedAt),
 		CreatedAt: shown(v.Run.CreatedAt), UpdatedAt: shown(v.Run.UpdatedAt),
 		JobsURL: url + "/jobs", LogsURL: url + "/logs", ArtifactsURL: url + "/artifacts", CancelURL: url + "/cancel",
-		RerunURL: url + "/rerun", Problems: v.Run.Problems,
+		RerunURL: url + "/rerun", Problems: v.Run.Problems, Reason: v.Attempt.Reason, Approval: v.Run.Approval,
+		Paused: isPaused(v.Attempt), SourceRepoID: v.Run.SourceRepoID,
+		TimelineURL:        fmt.Sprintf("%s/timeline?attempt=%d", url, v.Run.Attempt),
 		TemporalWorkflowID: workflows.RunWorkflowID(v.Run.ID, v.Run.Attempt),
 		TemporalURL:        c.server.temporal(v.Run.ID, v.Run.Attempt),
 	}
 	run.Status, run.Conclusion = v.Attempt.Status.API()
+	if v.Attempt.Concurrency != nil {
+		run.ConcurrencyGroup = v.Attempt.Concurrency.Group
+	}
 	if v.Run.Attempt > 1 {
 		previous := l.attempt(v.Run.ID, v.Run.Attempt-1)
 		run.PreviousAttemptURL = &previous
 	}
 	return run
 }
+
+// isPaused tells whether an attempt is held back now; one that has ended is not.
+func isPaused(a *db.Attempt) bool { return !a.PausedAt.IsZero() && a.StoppedAt.IsZero() }
 
 // branchOf is the branch of a full ref; empty for tags and pull requests.
 func branchOf(ref string) string {

@@ -97,6 +97,19 @@ func checkStrings(body []byte) error {
 	}
 }
 
+// optional is a field that may be absent, null, or a value.
+type optional[T any] struct {
+	// Given: the field is there. Value is nil when it is null.
+	Given bool
+	Value *T
+}
+
+// UnmarshalJSON is called for fields that are there.
+func (o *optional[T]) UnmarshalJSON(data []byte) error {
+	o.Given = true
+	return json.Unmarshal(data, &o.Value)
+}
+
 // required is the fault for a field that must be there.
 func required(field string) error { return fault.Unprocessable("Required").In(field) }
 

@@ -19,11 +19,15 @@ import (
 	"github.com/pawl-ci/pawl/internal/trigger"
 )
 
-// Trigger starts, reruns and cancels runs; *trigger.Service is one. Its errors are faults.
+// Trigger starts, reruns and cancels runs, and lets them go on; *trigger.Service is one. Its errors are faults.
 type Trigger interface {
 	Dispatch(ctx context.Context, r trigger.DispatchRequest) (*db.Run, error)
-	Rerun(ctx context.Context, repo *db.Repository, run *db.Run, actor *db.Owner) (*db.Run, error)
-	Cancel(ctx context.Context, run *db.Run, actor *db.Owner) error
+	Rerun(ctx context.Context, r trigger.RerunRequest) (trigger.Rerun, error)
+	Cancel(ctx context.Context, run *db.Run, actor *db.Owner, force bool) error
+	Pause(ctx context.Context, run *db.Run, actor *db.Owner) error
+	Resume(ctx context.Context, run *db.Run, actor *db.Owner) error
+	Approve(ctx context.Context, run *db.Run, actor *db.Owner) error
+	Review(ctx context.Context, r trigger.ReviewRequest) ([]db.Deployment, error)
 
 	Workflows(ctx context.Context, repo *db.Repository) ([]trigger.Workflow, error)
 	Workflow(ctx context.Context, repo *db.Repository, file string) (*trigger.Workflow, error)

@@ -50,6 +50,7 @@ type temporal struct {
 	mu        sync.Mutex
 	started   []engine.RunStart
 	cancelled []int64
+	woken     []int64
 }
 
 func (f *temporal) StartRun(_ context.Context, s engine.RunStart) error {
@@ -59,10 +60,17 @@ func (f *temporal) StartRun(_ context.Context, s engine.RunStart) error {
 	return nil
 }
 
-func (f *temporal) CancelRun(_ context.Context, run int64, _ int, _ int64) error {
+func (f *temporal) CancelRun(_ context.Context, run int64, _ int, _ engine.CancelRequest) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.cancelled = append(f.cancelled, run)
+	return nil
+}
+
+func (f *temporal) WakeRun(_ context.Context, run int64, _ int) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.woken = append(f.woken, run)
 	return nil
 }
 
@@ -269,7 +277,7 @@ func (r *rig) claim(job *db.Job) (int64, string) {
 	if job.TaskID == 0 {
 		dbtest.Offer(r.t, r.db, job)
 	} else {
-		require.NoError(r.t, r.db.OfferAgain(ctx, job.ID, 2))
+		require.NoError(r.t, r.db.OfferAgain(ctx, db.OfferAgain{JobID: job.ID, Try: 2}))
 	}
 	text := token.New()
 	claimed, err := r.db.Claim(ctx, db.Claim{RunnerID: runner.ID, LabelSets: []int64{job.LabelSetID}, TokenHash: r.tokens.Hash(text)})

@@ -31,6 +31,12 @@ var bodies = []string{
 	"", "{", "{}", "[]", "null", "0", `"x"`, "\x00", "\xff\xfe", `{"ref":null,"inputs":null,"name":null}`,
 	`{"ref":"\u0000","name":"\u0000","username":"\u0000","permission":"\u0000"}`, `{"ref":"\ud800","name":"\ud800"}`,
 	`{"ref":{},"name":{},"username":{},"disabled":{},"scopes":{},"permission":{},"role":{}}`,
+	`{"wait_timer":1e400}`, `{"wait_timer":-1}`, `{"wait_timer":2147483648}`, `{"wait_timer":[],"reviewers":{}}`, `{"reviewers":[null]}`,
+	`{"reviewers":[{"type":"User","id":-2},{"type":"User","id":9223372036854775807}]}`, `{"reviewers":[{"type":"\u0000","id":"1"}]}`,
+	`{"environment_ids":[9223372036854775807,-1,0],"state":"approved","comment":"\ud800\n"}`, `{"environment_ids":[1],"state":"rejected"}`,
+	`{"environment_ids":["1"],"state":1,"comment":{}}`, `{"max_running_jobs":-1}`, `{"max_running_jobs":9223372036854775807}`,
+	`{"max_running_jobs":null,"paused":null,"approval":null}`, `{"max_running_jobs":{},"paused":"x","approval":[]}`, `{"approval":"\u0000"}`,
+	`{"required":null}`, `{"required":"yes"}`,
 	`{"ref":"main","name":"x","username":"x","disabled":1e400,"scopes":["\u0000"],"permission":"read","role":"owner"}`,
 	strings.Repeat("[", 100_000), `{"inputs":{"` + strings.Repeat("a", 100_000) + `":"b"},"ref":"main"}`,
 }
@@ -63,9 +69,11 @@ func TestAllRoutesWithHostileValues(t *testing.T) {
 	job := r.jobs(run)[0]
 	task, _ := r.claim(job)
 	r.logger(task).append(true, "hello")
+	root.do("PUT", repoPath(repo, "/environments/prod"), nil).wants(http.StatusOK)
 	good := map[string]string{
 		"owner": "root1", "repo": "demo", "org": "acme", "username": "root1", "workflow_id": "ci.yml", "token": "none",
-		"run": fmt.Sprint(run.Run.ID), "job_id": fmt.Sprint(job.ID), "job": fmt.Sprint(job.ID), "attempt": "1", "runner_id": fmt.Sprint(r.runner("r", db.Scope{}).ID),
+		"run": fmt.Sprint(run.Run.ID), "job_id": fmt.Sprint(job.ID), "job": fmt.Sprint(job.ID), "attempt": "1", "name": "prod",
+		"source_id": fmt.Sprint(repo.ID), "runner_id": fmt.Sprint(r.runner("r", db.Scope{}).ID),
 	}
 	callers := []*client{root, root.with(basic("root1", password)), r.anonymous()}
 	if testing.Short() {
@@ -125,11 +133,14 @@ func TestHostileQueries(t *testing.T) {
 	r := newRig(t)
 	root := r.user("root1", true)
 	repo := root.pushed("demo")
+	run, job := r.latestRun(repo).Run.ID, r.jobs(r.latestRun(repo))[0].ID
 	for _, list := range []string{
 		repoPath(repo, "/actions/runs"), repoPath(repo, "/actions/jobs"), repoPath(repo, "/actions/tasks"),
-		repoPath(repo, "/actions/runners"), "/admin/actions/runs", "/admin/actions/jobs", "/user/actions/runs",
+		repoPath(repo, "/actions/runners"), repoPath(repo, "/environments"), repoPath(repo, "/actions/runs/%d/timeline", run),
+		repoPath(repo, "/actions/jobs/%d/tasks", job), repoPath(repo, "/actions/jobs/%d/logs", job), repoPath(repo, "/actions/workflows/ci.yml/runs"),
+		"/admin/actions/runs", "/admin/actions/jobs", "/user/actions/runs",
 	} {
-		for _, name := range []string{"page", "limit", "status", "actor", "branch", "event", "head_sha", "sort", "order", "disabled", "sudo", "token"} {
+		for _, name := range []string{"page", "limit", "status", "actor", "branch", "event", "head_sha", "sort", "order", "disabled", "sudo", "token", "attempt", "task", "scoped_workflow_source_repo_id"} {
 			for _, value := range hostile {
 				status := root.hit("GET", "/api/v1"+list+"?"+name+"="+value, "")
 				require.Less(t, status, 500, "%s?%s=%s", list, name, value)

@@ -155,11 +155,17 @@ func TestShapesAreThoseOfTheSpecification(t *testing.T) {
 			apiRun{}, []string{"head_repository", "repository_id"},
 			[]string{
 				"artifacts_url", "cancel_url", "created_at", "jobs_url", "logs_url", "rerun_url", "updated_at", // V28
-				"problems", "temporal_url", "temporal_workflow_id",
+				"problems", "temporal_url", "temporal_workflow_id", "timeline_url",
+				"approval", "concurrency_group", "paused", "pending_reason", "pending_reason_kind", "reason",
+				"scoped_workflow_source_repo_id",
 			},
 		},
 		"ActionWorkflowRunsResponse": {shape: apiRunList{}},
-		"ActionWorkflowJob":          {apiJob{}, nil, []string{"reason"}},
+		"ActionWorkflowJob": {
+			apiJob{}, nil, []string{
+				"error_class", "kind", "parent_job_id", "pending_reason", "pending_reason_kind", "reason", "tasks", "uses",
+			},
+		},
 		"ActionWorkflowJobsResponse": {shape: apiJobList{}},
 		"ActionWorkflowStep":         {shape: apiStep{}},
 		"ActionTask":                 {shape: apiTask{}},

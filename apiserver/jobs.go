@@ -14,6 +14,7 @@ func (s *Server) jobRoutes() []endpoint {
 	return []endpoint{
 		{http.MethodGet, "/repos/{owner}/{repo}/actions/jobs", reader(), listRepoJobs},
 		{http.MethodGet, job, reader(), getJob},
+		{http.MethodGet, job + "/tasks", reader(), listJobTasks},
 		{http.MethodGet, run + "/jobs", anyReader(), listRunJobs},
 		{http.MethodGet, run + "/attempts/{attempt}/jobs", anyReader(), listAttemptJobs},
 		{http.MethodGet, "/orgs/{org}/actions/jobs", append(orgMember(), seesPrivate), listOrgJobs},
@@ -27,7 +28,36 @@ func getJob(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.json(http.StatusOK, showJob(c.server.rootURL(c.r), v, c.repo))
+	return c.answerJob(http.StatusOK, v)
+}
+
+// answerJob answers with one job of the repository, and with its tasks.
+func (c *call) answerJob(status int, v *db.JobView) error {
+	shown, err := c.showJobs([]*db.JobView{v})
+	if err != nil {
+		return err
+	}
+	tasks, _, err := c.server.DB.JobTasks(c.ctx(), v.Job, db.Page{})
+	if err != nil {
+		return err
+	}
+	shown[0].Tasks = c.showJobTasks(v.Job, tasks)
+	return c.json(status, shown[0])
+}
+
+// listJobTasks lists every hand-over of a job to a runner, the first one first: one, or more if it was retried.
+func listJobTasks(c *call) error {
+	v, err := c.server.DB.Job(c.ctx(), c.repo.ID, c.id("job_id"))
+	if err != nil {
+		return err
+	}
+	page := c.page()
+	tasks, total, err := c.server.DB.JobTasks(c.ctx(), v.Job, page)
+	if err != nil {
+		return err
+	}
+	c.paginate(page, total)
+	return c.json(http.StatusOK, apiJobTaskList{Tasks: c.showJobTasks(v.Job, tasks), TotalCount: total})
 }
 
 func listRepoJobs(c *call) error { return listJobs(c, db.JobFilter{RepoID: c.repo.ID}) }
@@ -38,7 +68,7 @@ func listRunJobs(c *call) error {
 	if id <= 0 {
 		return fault.BadRequest("invalid run id")
 	}
-	v, err := c.server.DB.Run(c.ctx(), c.repo.ID, id, 0)
+	v, err := c.latestRun()
 	if err != nil {
 		return err
 	}
@@ -74,15 +104,12 @@ func listJobs(c *call, f db.JobFilter) (err error) {
 	if err != nil {
 		return err
 	}
-	out := apiJobList{Jobs: []*apiJob{}, TotalCount: total}
-	root := c.server.rootURL(c.r)
-	for _, v := range views {
-		if repo := c.repoOf(v.Repository); repo != nil && v.Run != nil {
-			out.Jobs = append(out.Jobs, showJob(root, v, repo))
-		}
+	shown, err := c.showJobs(views)
+	if err != nil {
+		return err
 	}
 	c.paginate(f.Page, total)
-	return c.json(http.StatusOK, out)
+	return c.json(http.StatusOK, apiJobList{Jobs: shown, TotalCount: total})
 }
 
 // descending reads sort and order, of which only ids can be sorted by.

@@ -28,15 +28,22 @@ func TestJobObject(t *testing.T) {
 	} {
 		require.Equal(t, want, out[key], key)
 	}
-	for _, absent := range []string{"conclusion", "runner_id", "runner_name", "reason"} {
+	for _, absent := range []string{
+		"conclusion", "runner_id", "runner_name", "reason", "error_class", "kind", "uses", "parent_job_id", "tasks",
+	} {
 		require.NotContains(t, out, absent)
 	}
+	require.Equal(t, "run-queued", out["pending_reason_kind"])
+	require.Equal(t, "the run has not begun", out["pending_reason"])
+	r.sql(`UPDATE attempts SET workflow_seen_at = now()`)
 	require.Equal(t, "waiting", get(test.ID)["status"])
+	require.Equal(t, "needs build to end first", get(test.ID)["pending_reason"])
 
 	task, _ := r.claim(build)
 	r.sql(`UPDATE tasks SET steps = '[{"index":0,"status":"success","started_at":"2026-01-02T03:04:05.6Z","stopped_at":"2026-01-02T03:04:06Z"}]' WHERE id = $1`, task)
 	out = get(build.ID)
 	require.Equal(t, "in_progress", out["status"])
+	require.NotContains(t, out, "pending_reason")
 	require.Equal(t, "runner-1", out["runner_name"])
 	require.NotZero(t, out["runner_id"])
 	require.Equal(t, []any{
@@ -108,4 +115,63 @@ func TestTaskList(t *testing.T) {
 	}
 	lost := anna.do("GET", repoPath(repo, "/actions/tasks?page=2&limit=1"), nil).wants(http.StatusOK)["workflow_runs"].([]any)[0]
 	require.Equal(t, "failure", lost.(map[string]any)["status"])
+}
+
+// The jobs of a reusable workflow are seen under their caller, and a job whose cells have taken its place is not seen.
+func TestCallersChildrenAndHiddenJobs(t *testing.T) {
+	r := newRig(t)
+	anna := r.user("anna")
+	repo := anna.pushed("demo")
+	v := r.latestRun(repo)
+	caller, child := r.jobs(v)[0], r.jobs(v)[1]
+	r.sql(`UPDATE jobs SET kind = 'call', uses = './x.yml', status = 'running', class = 'permanent' WHERE id = $1`, caller.ID)
+	r.sql(`UPDATE jobs SET parent_id = $2, name = 'inner' WHERE id = $1`, child.ID, caller.ID)
+	list := anna.do("GET", repoPath(repo, "/actions/runs/%d/jobs", v.Run.ID), nil).wants(http.StatusOK)["jobs"].([]any)
+	first, second := list[0].(map[string]any), list[1].(map[string]any)
+	require.Equal(t, "call", first["kind"])
+	require.Equal(t, "./x.yml", first["uses"])
+	require.Equal(t, "permanent", first["error_class"])
+	require.EqualValues(t, caller.ID, second["parent_job_id"])
+	page := string(anna.raw("GET", fmt.Sprintf("/anna/demo/actions/runs/%d", v.Run.ID), nil).body)
+	require.Contains(t, page, "<td>build <small>./x.yml</small>")
+	require.Contains(t, page, "<td>\u00a0\u00a0\u00a0inner")
+
+	r.sql(`UPDATE jobs SET is_hidden = true WHERE id = $1`, child.ID)
+	for _, path := range []string{"", "/logs", "/logs/stream", "/tasks"} {
+		anna.do("GET", repoPath(repo, "/actions/jobs/%d%s", child.ID, path), nil).refused(http.StatusNotFound, "not found")
+	}
+	for _, list := range []string{"/actions/jobs", fmt.Sprintf("/actions/runs/%d/jobs", v.Run.ID)} {
+		require.EqualValues(t, 1, anna.do("GET", repoPath(repo, "%s", list), nil).wants(http.StatusOK)["total_count"])
+	}
+}
+
+func TestTasksOfAJob(t *testing.T) {
+	r := newRig(t)
+	anna := r.user("anna")
+	repo := anna.pushed("demo")
+	job := r.jobs(r.latestRun(repo))[0]
+	path := repoPath(repo, "/actions/jobs/%d", job.ID)
+	require.EqualValues(t, 0, anna.do("GET", path+"/tasks", nil).wants(http.StatusOK)["total_count"])
+	first, _ := r.claim(job)
+	r.sql(`UPDATE tasks SET status = 'lost', cause = 'lost', reason = 'the runner is gone', stopped_at = now() WHERE id = $1`, first)
+	second, _ := r.claim(job)
+
+	out := anna.do("GET", path, nil).wants(http.StatusOK)
+	list := anna.do("GET", path+"/tasks", nil).wants(http.StatusOK)
+	require.Equal(t, out["tasks"], list["tasks"])
+	require.EqualValues(t, 2, list["total_count"])
+	lost, running := list["tasks"].([]any)[0].(map[string]any), list["tasks"].([]any)[1].(map[string]any)
+	for key, want := range map[string]any{
+		"id": float64(first), "try": 1.0, "runner_name": "runner-1", "status": "completed", "conclusion": "failure", "cause": "lost",
+		"reason": "the runner is gone", "logs_url": fmt.Sprintf("%s/api/v1%s/logs?task=%d", r.url, path, first),
+	} {
+		require.Equal(t, want, lost[key], key)
+	}
+	require.EqualValues(t, second, running["id"])
+	require.Equal(t, "in_progress", running["status"])
+	require.NotContains(t, running, "conclusion")
+	page := anna.do("GET", path+"/tasks?limit=1&page=2", nil)
+	require.EqualValues(t, second, page.wants(http.StatusOK)["tasks"].([]any)[0].(map[string]any)["id"])
+	require.Equal(t, "2", page.Header.Get("X-Total-Count"))
+	anna.do("GET", repoPath(repo, "/actions/jobs/999999/tasks"), nil).refused(http.StatusNotFound, "not found")
 }

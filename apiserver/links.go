@@ -61,6 +61,10 @@ func (l links) workflow(file string) string {
 	return l.api + "/actions/workflows/" + url.PathEscape(file)
 }
 
+func (l links) environment(name string) string {
+	return l.api + "/environments/" + url.PathEscape(name)
+}
+
 // temporal is the address of the history of an attempt in the Temporal UI; empty without one.
 func (s *Server) temporal(run int64, attempt int) string {
 	if s.TemporalUIURL == "" {

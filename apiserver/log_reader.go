@@ -19,9 +19,10 @@ const progressTimeout = time.Minute
 type logReader struct {
 	call  *call
 	task  int64
-	rows  int64 // of the log
-	size  int64 // of its text
-	at    int64 // where the next Read begins
+	rows  int64  // of the log
+	size  int64  // of its text as it is stored
+	end   string // what follows the stored text
+	at    int64  // where the next Read begins
 	text  []byte
 	begin int64 // where text begins
 	next  func() (db.LogChunk, error, bool)
@@ -29,8 +30,8 @@ type logReader struct {
 	err   error // the first failure, for the log of the server
 }
 
-func (c *call) newLogReader(log *db.TaskLog) *logReader {
-	return &logReader{call: c, task: log.TaskID, rows: log.RowCount, size: log.ByteCount}
+func (c *call) newLogReader(log *db.TaskLog, end string) *logReader {
+	return &logReader{call: c, task: log.TaskID, rows: log.RowCount, size: log.ByteCount, end: end}
 }
 
 // Seek moves the place of the next Read, as http.ServeContent does once or twice.
@@ -39,7 +40,7 @@ func (r *logReader) Seek(offset int64, whence int) (int64, error) {
 	case io.SeekCurrent:
 		offset += r.at
 	case io.SeekEnd:
-		offset += r.size
+		offset += r.size + int64(len(r.end))
 	}
 	if offset < 0 {
 		return 0, errors.New("seek before the beginning of a log")
@@ -59,7 +60,7 @@ func (r *logReader) rewind() {
 // Read reads from one chunk at most.
 func (r *logReader) Read(p []byte) (int, error) {
 	if r.at >= r.size {
-		return 0, io.EOF
+		return r.readEnd(p)
 	}
 	for r.at >= r.begin+int64(len(r.text)) {
 		if err := r.load(); err != nil {
@@ -72,6 +73,17 @@ func (r *logReader) Read(p []byte) (int, error) {
 	left := min(r.begin+int64(len(r.text)), r.size) - r.at
 	from := r.at - r.begin
 	n := copy(p, r.text[from:from+left])
+	r.at += int64(n)
+	return n, nil
+}
+
+// readEnd reads what follows the stored text.
+func (r *logReader) readEnd(p []byte) (int, error) {
+	from := r.at - r.size
+	if from >= int64(len(r.end)) {
+		return 0, io.EOF
+	}
+	n := copy(p, r.end[from:])
 	r.at += int64(n)
 	return n, nil
 }

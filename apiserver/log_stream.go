@@ -2,6 +2,7 @@ package apiserver
 
 import (
 	"bytes"
+	"cmp"
 	"net/http"
 	"strconv"
 	"time"
@@ -27,10 +28,17 @@ const sealGrace = 10 * time.Second
 //	event: end          the job is done, and this was all of its log
 //	data: {"status":"completed","conclusion":"success"}
 //
-// A job that no runner has yet is waited for. Quiet streams carry a comment every 15 s. The stream is woken by rows
+// With ?task= it is the log of that task, until its end. A job that no runner has yet is waited for. Quiet streams carry a comment every 15 s. The stream is woken by rows
 // that arrive in this process, and looks every second for those that arrived in another.
 func streamLog(c *call) error {
 	v, err := c.server.DB.Job(c.ctx(), c.repo.ID, c.id("job_id"))
+	if err != nil {
+		return err
+	}
+	task, err := c.taskParam()
+	if err == nil && task != 0 {
+		_, err = c.server.DB.JobTask(c.ctx(), v.Job, task)
+	}
 	if err != nil {
 		return err
 	}
@@ -40,7 +48,9 @@ func streamLog(c *call) error {
 	default:
 		return fault.TooManyRequests("too many logs are being followed, try again later")
 	}
-	f := &follower{call: c, job: v.Job.ID, task: v.Job.TaskID, next: c.firstRow(), out: newEventWriter(c.w)}
+	f := &follower{
+		call: c, job: v.Job.ID, only: task, task: cmp.Or(task, v.Job.TaskID), next: c.firstRow(), out: newEventWriter(c.w),
+	}
 	defer f.close()
 	return f.run()
 }
@@ -61,6 +71,7 @@ func (c *call) firstRow() int64 {
 type follower struct {
 	call *call
 	job  int64
+	only int64 // the one task that is followed; 0: whichever is the job's latest
 	task int64 // whose log is being sent; 0 before there is one
 	next int64 // row
 	out  *eventWriter
@@ -81,7 +92,7 @@ func (f *follower) close() {
 // it breaks off, and the client comes back with the row that it has.
 func (f *follower) run() error {
 	f.subscribe()
-	state, err := f.call.server.DB.JobLogState(f.call.ctx(), f.job)
+	state, err := f.call.server.DB.JobLogState(f.call.ctx(), f.job, f.only)
 	if err != nil {
 		return err
 	}
@@ -96,7 +107,7 @@ func (f *follower) run() error {
 		if err != nil || done || !f.wait() {
 			return f.broken(err)
 		}
-		if state, err = f.call.server.DB.JobLogState(f.call.ctx(), f.job); err != nil {
+		if state, err = f.call.server.DB.JobLogState(f.call.ctx(), f.job, f.only); err != nil {
 			return f.broken(err)
 		}
 	}
@@ -118,7 +129,7 @@ func (f *follower) subscribe() {
 }
 
 // send sends what is new. done means that nothing will follow.
-func (f *follower) send(s db.JobLogState) (done bool, err error) {
+func (f *follower) send(s db.LogState) (done bool, err error) {
 	if s.TaskID != f.task {
 		if err := f.switchTo(s.TaskID); err != nil {
 			return false, err
@@ -132,8 +143,21 @@ func (f *follower) send(s db.JobLogState) (done bool, err error) {
 	if !s.Status.Terminal() || (s.TaskID != 0 && !s.IsSealed && s.SinceEnd < sealGrace) {
 		return false, f.out.flush()
 	}
+	if err := f.sendLast(s); err != nil {
+		return false, err
+	}
 	status, conclusion := s.Status.API()
 	return true, f.out.event("end", "", map[string]string{"status": status, "conclusion": conclusion})
+}
+
+// sendLast sends the line that the log of a task closes with that the server ended, unless the client has it.
+func (f *follower) sendLast(s db.LogState) error {
+	line := lastLine(s.Reason, s.StoppedAt)
+	if line == "" || f.next > s.RowCount {
+		return nil
+	}
+	f.next++
+	return f.sendLines(s.RowCount, []byte(line))
 }
 
 // switchTo begins with another task's log.

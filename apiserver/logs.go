@@ -6,11 +6,13 @@ import (
 	"mime"
 	"net/http"
 	"path"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/pawl-ci/pawl/db"
 	"github.com/pawl-ci/pawl/internal/fault"
+	"github.com/pawl-ci/pawl/internal/logchunk"
 )
 
 func (s *Server) logRoutes() []endpoint {
@@ -20,32 +22,72 @@ func (s *Server) logRoutes() []endpoint {
 	}
 }
 
-// downloadLog serves the log of the job's latest task as it is now, also while the job runs (rest-api.md §3.3).
+// downloadLog serves the log of the job's latest task, or of the one in ?task=, as it is now, also while the job runs
+// (rest-api.md §3.3).
 func downloadLog(c *call) error {
 	v, err := c.server.DB.Job(c.ctx(), c.repo.ID, c.id("job_id"))
 	if err != nil {
 		return err
 	}
-	log, err := c.logOf(v.Job.TaskID)
+	task, err := c.loggedTask(v.Job)
 	if err != nil {
 		return err
 	}
-	reader := c.newLogReader(log)
+	log, err := c.logOf(task.ID)
+	if err != nil {
+		return err
+	}
+	reader := c.newLogReader(log, lastLine(task.Reason, task.StoppedAt))
 	defer reader.Close()
 	h := c.w.Header()
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": logName(v)}))
+	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": logName(v, task.ID)}))
 	http.ServeContent(c.w, c.r, "", time.Time{}, reader)
 	reader.logFailure()
 	return nil
 }
 
-// logOf is how much log a task has, if it has any that can be read.
-func (c *call) logOf(task int64) (*db.TaskLog, error) {
-	if task == 0 {
+// loggedTask is the task whose log is wanted: the one in the query, or the latest.
+func (c *call) loggedTask(j *db.Job) (*db.Task, error) {
+	id, err := c.taskParam()
+	if err != nil {
+		return nil, err
+	}
+	if id == 0 {
+		id = j.TaskID
+	}
+	if id == 0 {
 		return nil, fault.NotFound("job is not started")
 	}
+	return c.server.DB.JobTask(c.ctx(), j, id)
+}
+
+// taskParam is the task in the query; 0 when there is none. What is no id is nobody's.
+func (c *call) taskParam() (int64, error) {
+	text := c.values.Get("task")
+	if text == "" {
+		return 0, nil
+	}
+	id, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || id <= 0 {
+		return 0, errNotFound()
+	}
+	return id, nil
+}
+
+// lastLine is what the log of a task that the server ended closes with: why. It is made where a log is read, and stored
+// nowhere.
+func lastLine(reason string, at time.Time) string {
+	if reason == "" || at.IsZero() {
+		return ""
+	}
+	var w logchunk.Writer
+	return string(w.AppendRow(nil, at, "Pawl: "+reason))
+}
+
+// logOf is how much log a task has, if it has any that can be read.
+func (c *call) logOf(task int64) (*db.TaskLog, error) {
 	log, err := c.server.DB.TaskLog(c.ctx(), task)
 	if errors.Is(err, db.ErrNotFound) {
 		return nil, fault.NotFound("logs not found")
@@ -60,8 +102,8 @@ func (c *call) logOf(task int64) (*db.TaskLog, error) {
 }
 
 // logName is <workflow>-<job>-<task>.log.
-func logName(v *db.JobView) string {
+func logName(v *db.JobView, task int64) string {
 	base := path.Base(v.Run.WorkflowFile)
 	base = strings.TrimSuffix(base, path.Ext(base))
-	return fmt.Sprintf("%s-%s-%d.log", base, v.Job.Name, v.Job.TaskID)
+	return fmt.Sprintf("%s-%s-%d.log", base, v.Job.Name, task)
 }

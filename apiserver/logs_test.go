@@ -314,3 +314,71 @@ func TestLogStreamWithoutWakeUp(t *testing.T) {
 	_, line := next(t, events).row(t)
 	require.Equal(t, "hello", line)
 }
+
+// The log of a task that the server ended closes with why. The line is not stored.
+func TestLastLineOfALog(t *testing.T) {
+	r := newRig(t)
+	anna := r.user("anna")
+	repo := anna.pushed("demo")
+	v := r.latestRun(repo)
+	job := r.jobs(v)[0]
+	path := repoPath(repo, "/actions/jobs/%d/logs", job.ID)
+	first, _ := r.claim(job)
+	text := r.logger(first).append(true, "hello")
+	r.sql(`UPDATE tasks SET reason = 'timed out after 1 minute' WHERE id = $1`, first)
+	require.Equal(t, text, string(anna.do("GET", path, nil).body), "it has not ended")
+	r.sql(`UPDATE tasks SET status = 'cancelled', stopped_at = '2026-01-02T03:05:00Z' WHERE id = $1`, first)
+
+	last := "2026-01-02T03:05:00.0000000Z Pawl: timed out after 1 minute\n"
+	a := anna.do("GET", path, nil)
+	require.Equal(t, text+last, string(a.body))
+	require.EqualValues(t, len(text+last), a.ContentLength)
+	require.EqualValues(t, len(text+last), anna.do("HEAD", path, nil).ContentLength)
+	for ranges, want := range map[string]string{
+		"bytes=-9":                                   last[len(last)-9:],
+		fmt.Sprintf("bytes=%d-", len(text)-3):        text[len(text)-3:] + last,
+		fmt.Sprintf("bytes=%d-%d", len(text), 1<<40): last,
+		fmt.Sprintf("bytes=0-%d", len(text)-1):       text,
+	} {
+		a := anna.do("GET", path, nil, "Range", ranges)
+		a.wants(http.StatusPartialContent)
+		require.Equal(t, want, string(a.body), ranges)
+	}
+
+	// Each task keeps its own.
+	second, _ := r.claim(job)
+	r.logger(second).append(true, "again")
+	require.NotContains(t, string(anna.do("GET", path, nil).body), "Pawl:")
+	a = anna.do("GET", fmt.Sprintf("%s?task=%d", path, first), nil)
+	require.Equal(t, text+last, string(a.body))
+	require.Contains(t, a.Header.Get("Content-Disposition"), fmt.Sprintf("ci-build-%d.log", first))
+	other, _ := r.claim(r.jobs(v)[1])
+	for _, task := range []string{fmt.Sprint(other), "0", "-1", "x", "999999"} {
+		anna.do("GET", path+"?task="+task, nil).refused(http.StatusNotFound, "not found")
+		anna.do("GET", path+"/stream?task="+task, nil).refused(http.StatusNotFound, "not found")
+	}
+
+	// A stream of the first task ends with it, though the job goes on.
+	stream := fmt.Sprintf("%s/stream?task=%d", path, first)
+	events, _ := anna.follow(stream)
+	for want, line := range []string{"hello", "Pawl: timed out after 1 minute"} {
+		row, got := next(t, events).row(t)
+		require.EqualValues(t, want, row)
+		require.Equal(t, line, got)
+	}
+	require.Equal(t, event{name: "end", data: `{"conclusion":"cancelled","status":"completed"}`}, next(t, events))
+	again, _ := anna.follow(stream, "Last-Event-ID", "1")
+	require.Equal(t, "end", next(t, again).name, "the client has the line")
+	again, _ = anna.follow(stream, "Last-Event-ID", "0")
+	_, got := next(t, again).row(t)
+	require.Equal(t, "Pawl: timed out after 1 minute", got)
+
+	r.sql(`UPDATE tasks SET status = 'cancelled', reason = 'cancelled by ben', stopped_at = now() WHERE id = $1`, second)
+	r.finish(v, "cancelled")
+	events, _ = anna.follow(path + "/stream")
+	for _, line := range []string{"again", "Pawl: cancelled by ben"} {
+		_, got := next(t, events).row(t)
+		require.Equal(t, line, got)
+	}
+	require.Equal(t, "end", next(t, events).name)
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/pawl-ci/pawl/db"
@@ -16,8 +17,9 @@ var templateFiles embed.FS
 
 // pages are parsed once, and never changed.
 var pages = template.Must(template.New("").Funcs(template.FuncMap{
-	"word": statusWord,
-	"when": func(t time.Time) string { return t.UTC().Format(time.DateTime) },
+	"word":   statusWord,
+	"when":   func(t time.Time) string { return t.UTC().Format(time.DateTime) },
+	"indent": func(depth int) string { return strings.Repeat("\u00a0\u00a0\u00a0", depth) },
 }).ParseFS(templateFiles, "templates/*.html"))
 
 // statusWord is the conclusion, or the status while there is none.
@@ -34,6 +36,7 @@ func (s *Server) pageRoutes() []webRoute {
 		{http.MethodGet, "/{owner}/{repo}", repoPage},
 		{http.MethodGet, "/{owner}/{repo}/actions", repoPage},
 		{http.MethodGet, "/{owner}/{repo}/actions/runs/{run}", runPage},
+		{http.MethodGet, "/{owner}/{repo}/actions/runs/{run}/attempts/{attempt}", attemptPage},
 		{http.MethodGet, "/{owner}/{repo}/actions/runs/{run}/jobs/{job}", jobPage},
 	}
 }
@@ -51,39 +54,105 @@ func repoPage(c *call) error {
 	if err != nil {
 		return err
 	}
-	data := struct {
+	runs, err := c.showRuns(views)
+	if err != nil {
+		return err
+	}
+	return c.page200("repo.html", struct {
 		Repository *apiRepository
 		Runs       []*apiRun
 		Total      int
-	}{Repository: c.shownRepo(), Total: total}
-	for _, v := range views {
-		if v.Attempt != nil {
-			data.Runs = append(data.Runs, c.showRun(v, c.repo))
-		}
-	}
-	return c.page200("repo.html", data)
+	}{c.shownRepo(), runs, total})
 }
 
 func runPage(c *call) error {
 	if err := c.enterRepo(false); err != nil {
 		return err
 	}
-	v, err := c.server.DB.Run(c.ctx(), c.repo.ID, c.id("run"), 0)
+	v, err := c.latestRun()
 	if err != nil {
 		return err
 	}
-	jobs, _, err := c.server.DB.Jobs(c.ctx(), db.JobFilter{RepoID: c.repo.ID, RunID: v.Run.ID, Attempt: v.Run.Attempt})
+	return c.pageOfRun(v)
+}
+
+// attemptPage shows a run as it was in one attempt.
+func attemptPage(c *call) error {
+	if err := c.enterRepo(false); err != nil {
+		return err
+	}
+	v, err := c.attemptView()
 	if err != nil {
 		return err
 	}
-	data := struct {
-		Run  *apiRun
-		Jobs []*apiJob
-	}{Run: c.showRun(v, c.repo)}
+	return c.pageOfRun(v)
+}
+
+// treeJob is a job with how many callers are above it.
+type treeJob struct {
+	*apiJob
+
+	Depth int
+}
+
+// attemptLink leads to another attempt of the run of a page.
+type attemptLink struct {
+	Number int
+	URL    string
+}
+
+func (c *call) pageOfRun(v *db.RunView) error {
+	runs, err := c.showRuns([]*db.RunView{v})
+	if err != nil {
+		return err
+	}
+	views, _, err := c.server.DB.Jobs(c.ctx(), db.JobFilter{RepoID: c.repo.ID, RunID: v.Run.ID, Attempt: v.Run.Attempt})
+	if err != nil {
+		return err
+	}
+	jobs, err := c.showJobs(views)
+	if err != nil {
+		return err
+	}
+	latest, err := c.latestRun()
+	if err != nil {
+		return err
+	}
+	return c.page200("run.html", struct {
+		Run      *apiRun
+		Jobs     []treeJob
+		Attempts []attemptLink
+	}{runs[0], jobTree(jobs), c.attemptLinks(latest.Run)})
+}
+
+// attemptLinks leads to all attempts of a run, of which there is more than one.
+func (c *call) attemptLinks(run *db.Run) []attemptLink {
+	if run.Attempt == 1 {
+		return nil
+	}
+	out := make([]attemptLink, run.Attempt)
+	for i := range out {
+		out[i] = attemptLink{i + 1, fmt.Sprintf("%s/attempts/%d", c.links().runHTML(run.ID), i+1)}
+	}
+	return out
+}
+
+// jobTree puts the jobs that were called behind their callers.
+func jobTree(jobs []*apiJob) []treeJob {
+	children := map[int64][]*apiJob{}
 	for _, j := range jobs {
-		data.Jobs = append(data.Jobs, showJob(c.server.rootURL(c.r), j, c.repo))
+		children[j.ParentJobID] = append(children[j.ParentJobID], j)
 	}
-	return c.page200("run.html", data)
+	var out []treeJob
+	var add func(parent int64, depth int)
+	add = func(parent int64, depth int) {
+		for _, j := range children[parent] {
+			out = append(out, treeJob{j, depth})
+			add(j.ID, depth+1)
+		}
+	}
+	add(0, 0)
+	return out
 }
 
 // jobPage leads to the job on the page of its run.

@@ -3,6 +3,7 @@ package apiserver
 import (
 	"errors"
 	"net/http"
+	"strconv"
 
 	"github.com/pawl-ci/pawl/db"
 	"github.com/pawl-ci/pawl/internal/ci"
@@ -21,32 +22,40 @@ func (s *Server) runListRoutes() []endpoint {
 
 func listRepoRuns(c *call) error { return listRuns(c, db.RunFilter{RepoID: c.repo.ID}) }
 
-// listWorkflowRuns knows workflows by their runs too, because the file may be gone.
+// listWorkflowRuns knows workflows by their runs too, because the file may be gone. Those of scoped workflows are known
+// by nothing else.
 func listWorkflowRuns(c *call) error {
-	file := c.params["workflow_id"]
-	if err := c.ownSource(); err != nil {
-		return err
-	}
-	ran, err := c.server.DB.WorkflowRan(c.ctx(), c.repo.ID, file)
+	file, source := c.params["workflow_id"], c.sourceRepo()
+	ran, err := c.server.DB.WorkflowRan(c.ctx(), c.repo.ID, file, source)
 	if err != nil {
 		return err
+	}
+	if !ran && source != 0 {
+		return fault.NotFound("workflow %q doesn't exist", file)
 	}
 	if !ran {
 		if _, err := c.server.Trigger.Workflow(c.ctx(), c.repo, file); err != nil {
 			return err
 		}
 	}
-	return listRuns(c, db.RunFilter{RepoID: c.repo.ID, WorkflowFile: file})
+	return listRuns(c, db.RunFilter{RepoID: c.repo.ID, WorkflowFile: file, SourceRepoID: &source})
 }
 
-// ownSource refuses workflow files of other repositories, of which there are none.
-func (c *call) ownSource() error {
-	source := c.values.Get("scoped_workflow_source_repo_id")
-	if source != "" && c.number("scoped_workflow_source_repo_id") != 0 {
-		return fault.NotFound("workflow %q doesn't exist", c.params["workflow_id"])
+// sourceRepo is the repository whose scoped workflows are meant; 0 means the repository's own workflows. What is no id
+// acts as one that nobody has.
+func (c *call) sourceRepo() int64 {
+	value := c.values.Get(scopedSourceParam)
+	if value == "" {
+		return 0
 	}
-	return nil
+	id, err := strconv.ParseInt(value, 10, 64)
+	if err != nil || id < 0 {
+		return -1
+	}
+	return id
 }
+
+const scopedSourceParam = "scoped_workflow_source_repo_id"
 
 func listOrgRuns(c *call) error {
 	return listRuns(c, db.RunFilter{OwnerID: c.org.ID, ReadableBy: c.caller.user})
@@ -70,14 +79,12 @@ func listRuns(c *call, f db.RunFilter) error {
 			return err
 		}
 	}
-	out := apiRunList{WorkflowRuns: []*apiRun{}, TotalCount: total}
-	for _, v := range views {
-		if repo := c.repoOf(v.Repository); repo != nil && v.Attempt != nil {
-			out.WorkflowRuns = append(out.WorkflowRuns, c.showRun(v, repo))
-		}
+	shown, err := c.showRuns(views)
+	if err != nil {
+		return err
 	}
 	c.paginate(f.Page, total)
-	return c.json(http.StatusOK, out)
+	return c.json(http.StatusOK, apiRunList{WorkflowRuns: shown, TotalCount: total})
 }
 
 // repoOf is the repository of an entry of a list: its own, or that of the path.
@@ -91,6 +98,9 @@ func (c *call) repoOf(own *db.Repository) *db.Repository {
 // readRunFilter answers false when nothing can match, because nobody has the name of the actor.
 func (c *call) readRunFilter(f *db.RunFilter) (known bool, err error) {
 	f.Event, f.SHA = c.values.Get("event"), c.values.Get("head_sha")
+	if source := c.sourceRepo(); source != 0 && f.SourceRepoID == nil {
+		f.SourceRepoID = &source
+	}
 	if branch := c.values.Get("branch"); branch != "" {
 		f.Ref = "refs/heads/" + branch
 	}

@@ -2,6 +2,7 @@ package apiserver
 
 import (
 	"net/http"
+	"strconv"
 
 	"github.com/pawl-ci/pawl/db"
 )
@@ -13,17 +14,20 @@ func (s *Server) runRoutes() []endpoint {
 	return []endpoint{
 		{http.MethodGet, run, anyReader(), getRun},
 		{http.MethodGet, run + "/attempts/{attempt}", anyReader(), getAttempt},
-		{http.MethodPost, run + "/cancel", writer(), cancelRun},
-		{http.MethodPost, run + "/rerun", writer(), rerunRun},
 	}
 }
 
 func getRun(c *call) error {
-	v, err := c.server.DB.Run(c.ctx(), c.repo.ID, c.id("run"), 0)
+	v, err := c.latestRun()
 	if err != nil {
 		return err
 	}
-	return c.json(http.StatusOK, c.showRun(v, c.repo))
+	return c.answerRun(http.StatusOK, v)
+}
+
+// latestRun is the run that the path names, as of its latest attempt.
+func (c *call) latestRun() (*db.RunView, error) {
+	return c.server.DB.Run(c.ctx(), c.repo.ID, c.id("run"), 0)
 }
 
 // getAttempt shows the run as it was in one attempt.
@@ -32,45 +36,26 @@ func getAttempt(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.json(http.StatusOK, c.showRun(v, c.repo))
+	return c.answerRun(http.StatusOK, v)
 }
 
 // attemptView is the run that the path names, as of the attempt that it names.
-func (c *call) attemptView() (*db.RunView, error) {
-	number := c.id("attempt")
-	if number <= 0 || number > maxAttemptNumber {
+func (c *call) attemptView() (*db.RunView, error) { return c.runAsOf(c.params["attempt"]) }
+
+// runAsOf is the run that the path names, as of an attempt. What is no number is no attempt.
+func (c *call) runAsOf(attempt string) (*db.RunView, error) {
+	number, err := strconv.ParseInt(attempt, 10, 32) // what the column can hold
+	if err != nil || number <= 0 {
 		return nil, errNotFound()
 	}
 	return c.server.DB.Run(c.ctx(), c.repo.ID, c.id("run"), int(number))
 }
 
-// maxAttemptNumber is what the column can hold.
-const maxAttemptNumber = 1<<31 - 1
-
-// cancelRun answers before all has stopped: the run's status tells when it has.
-func cancelRun(c *call) error {
-	v, err := c.server.DB.Run(c.ctx(), c.repo.ID, c.id("run"), 0)
+// answerRun answers with one run of the repository.
+func (c *call) answerRun(status int, v *db.RunView) error {
+	shown, err := c.showRuns([]*db.RunView{v})
 	if err != nil {
 		return err
 	}
-	if err := c.server.Trigger.Cancel(c.ctx(), v.Run, c.caller.user); err != nil {
-		return err
-	}
-	return c.json(http.StatusAccepted, struct{}{})
-}
-
-func rerunRun(c *call) error {
-	v, err := c.server.DB.Run(c.ctx(), c.repo.ID, c.id("run"), 0)
-	if err != nil {
-		return err
-	}
-	next, err := c.server.Trigger.Rerun(c.ctx(), c.repo, v.Run, c.caller.user)
-	if err != nil {
-		return err
-	}
-	again, err := c.server.DB.Run(c.ctx(), c.repo.ID, next.ID, 0)
-	if err != nil {
-		return err
-	}
-	return c.json(http.StatusCreated, c.showRun(again, c.repo))
+	return c.json(status, shown[0])
 }

@@ -85,8 +85,9 @@ func (s *Server) routes(metrics *observability.HTTPMetrics) http.Handler {
 func (s *Server) endpoints() []endpoint {
 	var all []endpoint
 	for _, routes := range []func() []endpoint{
-		s.metaRoutes, s.userRoutes, s.tokenRoutes, s.orgRoutes, s.repoRoutes, s.runRoutes, s.runListRoutes, s.jobRoutes,
-		s.logRoutes, s.taskRoutes, s.workflowRoutes, s.runnerRoutes,
+		s.metaRoutes, s.userRoutes, s.tokenRoutes, s.orgRoutes, s.repoRoutes, s.runRoutes, s.runActionRoutes, s.runListRoutes,
+		s.timelineRoutes, s.jobRoutes, s.logRoutes, s.taskRoutes, s.workflowRoutes, s.scopedRoutes, s.environmentRoutes,
+		s.deploymentRoutes, s.settingsRoutes, s.runnerRoutes,
 	} {
 		all = append(all, routes()...)
 	}

@@ -2,6 +2,7 @@ package apiserver
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/gorilla/mux"
 
@@ -9,7 +10,7 @@ import (
 	"github.com/pawl-ci/pawl/internal/fault"
 )
 
-// webRoute is a route outside of the REST API: git, or a page.
+// webRoute is a route outside of the REST API: git, a page, or what older clients do there.
 type webRoute struct {
 	method string
 	path   string
@@ -17,7 +18,7 @@ type webRoute struct {
 }
 
 func (s *Server) webRoutes() []webRoute {
-	return append(s.gitRoutes(), s.pageRoutes()...)
+	return slices.Concat(s.gitRoutes(), s.pageRoutes(), s.webActionRoutes())
 }
 
 // registerWeb adds a route whose errors are plain text, and which asks for credentials where none were given.

@@ -62,11 +62,9 @@ func dispatchWorkflow(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := c.ownSource(); err != nil {
-		return err
-	}
 	started, err := c.server.Trigger.Dispatch(c.ctx(), trigger.DispatchRequest{
 		Repo: c.repo, Actor: c.caller.user, Workflow: c.params["workflow_id"], Ref: in.Ref, Inputs: in.Inputs,
+		SourceRepoID: c.sourceRepo(),
 	})
 	if err != nil {
 		return err

@@ -11,10 +11,14 @@ import (
 
 // OfferTask is an offer with the task that came of it; Task.ID is 0 while there is none.
 type OfferTask struct {
-	State   OfferState
-	TaskID  int64
-	Status  TaskStatus
-	Reason  string
+	// State is never OfferHeld: a held offer is queued for whoever waits for it, and Held.
+	State  OfferState
+	Held   bool
+	TaskID int64
+	Status TaskStatus
+	Reason string
+	// Cause is why the task was lost.
+	Cause   string
 	Running time.Duration // since the claim, by the database's clock
 	// Confirmed: the runner has reported on the task.
 	Confirmed bool
@@ -26,10 +30,10 @@ const attachOffer = `WITH o AS (
 		UPDATE offers SET attached = true WHERE job_id = $1 AND try = $2 RETURNING id, state
 	), t AS (
 		UPDATE tasks SET attached = true FROM o WHERE tasks.offer_id = o.id
-		RETURNING tasks.id, tasks.status, tasks.reason, now() - tasks.claimed_at AS running, tasks.confirmed_at
+		RETURNING tasks.id, tasks.status, tasks.reason, tasks.cause, now() - tasks.claimed_at AS running, tasks.confirmed_at
 	)
-	SELECT o.state, coalesce(t.id, 0), coalesce(t.status, ''), coalesce(t.reason, ''), coalesce(t.running, interval '0'),
-		t.confirmed_at IS NOT NULL
+	SELECT o.state, coalesce(t.id, 0), coalesce(t.status, ''), coalesce(t.reason, ''), coalesce(t.cause, ''),
+		coalesce(t.running, interval '0'), t.confirmed_at IS NOT NULL
 	FROM o LEFT JOIN t ON true`
 
 // Attach notes that the job's workflow watches an offer, and tells how far it has come. An offer that is not there
@@ -48,11 +52,17 @@ func (d *DB) Attach(ctx context.Context, job int64, try int) (OfferTask, error) 
 }
 
 func (d *DB) attachOnce(ctx context.Context, job int64, try int) (OfferTask, error) {
+	return scanOfferTask(d.Pool.QueryRow(ctx, attachOffer, job, try))
+}
+
+func scanOfferTask(row pgx.Row) (OfferTask, error) {
 	var o OfferTask
-	err := d.Pool.QueryRow(ctx, attachOffer, job, try).
-		Scan(&o.State, &o.TaskID, &o.Status, &o.Reason, &o.Running, &o.Confirmed)
+	err := row.Scan(&o.State, &o.TaskID, &o.Status, &o.Reason, &o.Cause, &o.Running, &o.Confirmed)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return OfferTask{State: OfferWithdrawn}, nil
+	}
+	if o.State == OfferHeld {
+		o.State, o.Held = OfferQueued, true
 	}
 	return o, err
 }
@@ -61,7 +71,7 @@ func (d *DB) attachOnce(ctx context.Context, job int64, try int) (OfferTask, err
 func (d *DB) Supervise(ctx context.Context, task int64) (OfferTask, error) {
 	o := OfferTask{State: OfferClaimed, TaskID: task}
 	err := d.Pool.QueryRow(ctx, `UPDATE tasks SET attached = true, supervised = true WHERE id = $1
-		RETURNING status, reason, now() - claimed_at`, task).Scan(&o.Status, &o.Reason, &o.Running)
+		RETURNING status, reason, cause, now() - claimed_at`, task).Scan(&o.Status, &o.Reason, &o.Cause, &o.Running)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return o, fmt.Errorf("task %d: %w", task, ErrNotFound)
 	}

@@ -182,7 +182,7 @@ func TestClaimOfAnEphemeralRunner(t *testing.T) {
 	require.NoError(t, err)
 	require.Nil(t, got.Task, "it has an unfinished task")
 
-	_, err = d.FailTask(t.Context(), tasks[0].TaskID, "test")
+	_, err = d.RefuseTask(t.Context(), tasks[0].TaskID, "test")
 	require.NoError(t, err)
 	_, err = d.Claim(t.Context(), claim)
 	require.ErrorIs(t, err, db.ErrRunnerUsed)

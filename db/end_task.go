@@ -21,7 +21,7 @@ type EndMode int
 
 // The ways to end a task.
 const (
-	// EndQueued takes a queued offer back, and leaves a task alone that a runner has.
+	// EndQueued takes a queued offer back, and leaves alone one that is held and a task that a runner has.
 	EndQueued EndMode = iota
 	// EndGraceful also has the task cancelled, by its runner when that can finish its post steps.
 	EndGraceful
@@ -29,17 +29,18 @@ const (
 	EndForced
 )
 
-// EndTask takes back the queued offers of a job and ends its open task, as far as mode says; a runner that knows no
+// EndTask takes back the open offers of a job and ends its open task, as far as mode says; a runner that knows no
 // better is never asked to finish (status cancelling). It answers with the job's latest offer and task as they are
 // then; a task that ended by itself keeps its own end.
 func (d *DB) EndTask(ctx context.Context, job int64, mode EndMode, reason string) (OfferTask, error) {
 	var out OfferTask
 	err := d.inTx(ctx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `UPDATE offers SET state = 'withdrawn' WHERE job_id = $1 AND state = 'queued'`, job); err != nil {
+		if _, err := tx.Exec(ctx, `UPDATE offers SET state = 'withdrawn'
+			WHERE job_id = $1 AND (state = 'queued' OR ($2 AND state = 'held'))`, prepared, job, mode != EndQueued); err != nil {
 			return err
 		}
 		if mode != EndQueued {
-			if err := endOpenTasks(ctx, tx, `t.job_id = $1`, job, mode == EndForced, reason); err != nil {
+			if err := endOpenTasks(ctx, tx, `t.job_id = $1`, job, taskEnding{reason: reason, force: mode == EndForced}); err != nil {
 				return err
 			}
 		}
@@ -54,15 +55,9 @@ func (d *DB) EndTask(ctx context.Context, job int64, mode EndMode, reason string
 }
 
 func latestOffer(ctx context.Context, tx pgx.Tx, job int64) (OfferTask, error) {
-	var o OfferTask
-	err := tx.QueryRow(ctx, `SELECT o.state, coalesce(t.id, 0), coalesce(t.status, ''), coalesce(t.reason, ''),
-			coalesce(now() - t.claimed_at, interval '0'), t.confirmed_at IS NOT NULL
-		FROM offers o LEFT JOIN tasks t ON t.offer_id = o.id WHERE o.job_id = $1 ORDER BY o.try DESC LIMIT 1`, job).
-		Scan(&o.State, &o.TaskID, &o.Status, &o.Reason, &o.Running, &o.Confirmed)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return OfferTask{State: OfferWithdrawn}, nil
-	}
-	return o, err
+	return scanOfferTask(tx.QueryRow(ctx, `SELECT o.state, coalesce(t.id, 0), coalesce(t.status, ''), coalesce(t.reason, ''),
+			coalesce(t.cause, ''), coalesce(now() - t.claimed_at, interval '0'), t.confirmed_at IS NOT NULL
+		FROM offers o LEFT JOIN tasks t ON t.offer_id = o.id WHERE o.job_id = $1 ORDER BY o.try DESC LIMIT 1`, job))
 }
 
 // openTask is what it takes to end a task from the server's side.
@@ -72,8 +67,17 @@ type openTask struct {
 	capable bool
 }
 
-// endOpenTasks ends or cancels the open tasks that the condition names by its one argument.
-func endOpenTasks(ctx context.Context, tx pgx.Tx, condition string, arg any, force bool, reason string) error {
+// taskEnding says how open tasks are ended.
+type taskEnding struct {
+	reason string
+	// force ends tasks at once whose runner could finish its post steps.
+	force bool
+	// tell leaves it open that their workflows have been told: whoever ends them does not speak for these.
+	tell bool
+}
+
+// endOpenTasks ends or cancels the open tasks of one repository that the condition names by its one argument.
+func endOpenTasks(ctx context.Context, tx pgx.Tx, condition string, arg any, e taskEnding) error {
 	rows, err := tx.Query(ctx, `SELECT t.id, t.job_id, t.steps, $2 = ANY(r.capabilities)
 		FROM tasks t JOIN runners r ON r.id = t.runner_id
 		WHERE `+condition+` AND t.stopped_at IS NULL ORDER BY t.id FOR UPDATE OF t`, arg, CapabilityCancelling)
@@ -88,9 +92,9 @@ func endOpenTasks(ctx context.Context, tx pgx.Tx, condition string, arg any, for
 	}
 	batch := &pgx.Batch{}
 	for _, t := range tasks {
-		if t.capable && !force {
+		if t.capable && !e.force {
 			queueCancelling(batch, t)
-		} else if err := queueCancelled(batch, t, reason); err != nil {
+		} else if err := queueCancelled(batch, t, e); err != nil {
 			return err
 		}
 	}
@@ -103,15 +107,16 @@ func queueCancelling(batch *pgx.Batch, t openTask) {
 	batch.Queue(`UPDATE jobs SET status = 'cancelling', updated_at = now() WHERE id = $1 AND status = 'running'`, t.job)
 }
 
-// queueCancelled ends a task. Nobody has to be told: whoever ends a task knows.
-func queueCancelled(batch *pgx.Batch, t openTask, reason string) error {
+// queueCancelled ends a task.
+func queueCancelled(batch *pgx.Batch, t openTask, e taskEnding) error {
 	steps, err := closeSteps(t.steps, ci.StatusCancelled)
 	if err != nil {
 		return fmt.Errorf("steps of task %d: %w", t.id, err)
 	}
-	batch.Queue(`UPDATE tasks SET status = 'cancelled', reason = $2, steps = $3, stopped_at = now(), delivered_at = now(),
+	batch.Queue(`UPDATE tasks SET status = 'cancelled', reason = $2, steps = $3, stopped_at = now(),
+			delivered_at = CASE WHEN NOT ($4 AND (attached OR supervised)) THEN now() END,
 			cancel_requested_at = coalesce(cancel_requested_at, now())
-		WHERE id = $1`, t.id, reason, steps)
+		WHERE id = $1`, t.id, e.reason, steps, e.tell)
 	return nil
 }
 
@@ -140,18 +145,18 @@ func (d *DB) CheckTask(ctx context.Context, task int64, lostAfter time.Duration)
 	err := d.inTx(ctx, func(tx pgx.Tx) error {
 		var steps []byte
 		var lost bool
-		err := tx.QueryRow(ctx, `SELECT t.status, t.reason, t.steps, now() - t.claimed_at, t.confirmed_at IS NOT NULL,
+		err := tx.QueryRow(ctx, `SELECT t.status, t.reason, t.cause, t.steps, now() - t.claimed_at, t.confirmed_at IS NOT NULL,
 				coalesce(t.stopped_at IS NULL AND g.seen_at > now() - $3::interval
 					AND greatest(t.heartbeat_at, g.since) < now() - $2::interval, false)
 			FROM tasks t LEFT JOIN gateway_uptime g ON true WHERE t.id = $1 FOR UPDATE OF t`, task, lostAfter, gatewayGone).
-			Scan(&o.Status, &o.Reason, &steps, &o.Running, &o.Confirmed, &lost)
+			Scan(&o.Status, &o.Reason, &o.Cause, &steps, &o.Running, &o.Confirmed, &lost)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return ErrNotFound
 		}
 		if err != nil || !lost {
 			return err
 		}
-		o.Status, o.Reason = TaskLost, fmt.Sprintf("the runner was not heard of for %s", lostAfter)
+		o.Status, o.Cause, o.Reason = TaskLost, CauseLost, fmt.Sprintf("the runner was not heard of for %s", lostAfter)
 		return loseTask(ctx, tx, task, steps, o.Reason)
 	})
 	if err != nil {
@@ -165,7 +170,7 @@ func loseTask(ctx context.Context, tx pgx.Tx, task int64, steps []byte, reason s
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, `UPDATE tasks SET status = 'lost', reason = $2, steps = $3, stopped_at = now(), delivered_at = now()
-		WHERE id = $1`, task, reason, closed)
+	_, err = tx.Exec(ctx, `UPDATE tasks SET status = 'lost', cause = $4, reason = $2, steps = $3, stopped_at = now(), delivered_at = now()
+		WHERE id = $1`, task, reason, closed, CauseLost)
 	return err
 }

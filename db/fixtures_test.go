@@ -84,6 +84,21 @@ func (f *fixture) claim(t *testing.T, j *db.Job, r *db.Runner) *db.Task {
 	return task
 }
 
+// cancel cancels all attempts of a run as its owner does.
+func (f *fixture) cancel(t *testing.T, run *db.Run) {
+	t.Helper()
+	_, err := f.RequestCancel(t.Context(), db.CancelRequest{RunID: run.ID, By: f.owner.ID})
+	require.NoError(t, err)
+}
+
+// record writes a step of a run, and returns who is to be woken.
+func (f *fixture) record(t *testing.T, step db.RunStep) []db.RunRef {
+	t.Helper()
+	wake, err := f.RecordStep(t.Context(), step)
+	require.NoError(t, err)
+	return wake
+}
+
 func (f *fixture) offer(t *testing.T, jobs ...*db.Job) {
 	t.Helper()
 	dbtest.Offer(t, f.DB, jobs...)

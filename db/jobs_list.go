@@ -5,9 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/uptrace/bun"
 
 	"github.com/pawl-ci/pawl/internal/ci"
@@ -36,13 +34,14 @@ type JobFilter struct {
 	Page       Page
 }
 
-// jobColumns are those that are shown.
+// jobColumns are those that are shown, and those that tell why a job waits.
 var jobColumns = []string{
 	"id", "run_id", "attempt_id", "attempt", "repo_id", "owner_id", "cell", "key", "name", "needs", "runs_on", "label_set_id", "step_names",
-	"status", "reason", "task_id", "created_at", "updated_at", "started_at", "stopped_at",
+	"max_parallel", "status", "reason", "class", "task_id", "kind", "parent_id", "uses", "follows_id",
+	"created_at", "updated_at", "started_at", "stopped_at",
 }
 
-// Jobs returns a page of jobs by id, and how many there are.
+// Jobs returns a page of jobs by id, and how many there are. Hidden ones, in whose place their cells are, are left out.
 func (d *DB) Jobs(ctx context.Context, f JobFilter) ([]*JobView, int, error) {
 	var jobs []*Job
 	order := "job.id ASC"
@@ -63,6 +62,7 @@ func (f JobFilter) apply(q *bun.SelectQuery) *bun.SelectQuery {
 			q = q.Where(condition, arg)
 		}
 	}
+	q = q.Where("NOT job.is_hidden")
 	where(f.RepoID != 0, "job.repo_id = ?", f.RepoID)
 	where(f.OwnerID != 0, "job.owner_id = ?", f.OwnerID)
 	where(f.RunID != 0, "job.run_id = ?", f.RunID)
@@ -74,10 +74,11 @@ func (f JobFilter) apply(q *bun.SelectQuery) *bun.SelectQuery {
 	return q
 }
 
-// Job returns one job of a repository, of whatever attempt. ErrNotFound if there is none.
+// Job returns one job of a repository, of whatever attempt. ErrNotFound if there is none, or it is hidden.
 func (d *DB) Job(ctx context.Context, repo, id int64) (*JobView, error) {
 	job := &Job{}
-	err := d.NewSelect().Model(job).Column(jobColumns...).Where("id = ?", id).Where("repo_id = ?", repo).Scan(ctx)
+	err := d.NewSelect().Model(job).Column(jobColumns...).Where("id = ?", id).Where("repo_id = ?", repo).
+		Where("NOT is_hidden").Scan(ctx)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = ErrNotFound
 	}
@@ -145,11 +146,7 @@ func (d *DB) tasksByID(ctx context.Context, ids []int64) (map[int64]*Task, error
 		return out, nil
 	}
 	var tasks []*Task
-	err := d.NewSelect().Model(&tasks).
-		Column("id", "job_id", "try", "run_id", "runner_id", "status", "reason", "steps", "claimed_at", "started_at", "stopped_at").
-		Relation("Runner", func(q *bun.SelectQuery) *bun.SelectQuery { return q.Column("id", "name") }).
-		Where("task.id = ANY(?)", int64Array(ids)).Scan(ctx)
-	if err != nil {
+	if err := taskQuery(d, &tasks).Where("task.id = ANY(?)", int64Array(ids)).Scan(ctx); err != nil {
 		return nil, fmt.Errorf("tasks of jobs: %w", err)
 	}
 	for _, t := range tasks {
@@ -158,31 +155,9 @@ func (d *DB) tasksByID(ctx context.Context, ids []int64) (map[int64]*Task, error
 	return out, nil
 }
 
-// JobLogState is how far a job and the log of its latest task are.
-type JobLogState struct {
-	Status ci.Status
-	// SinceEnd is how long ago the job ended, by the clock of the database; 0 when it has not.
-	SinceEnd time.Duration
-	TaskID   int64 // 0 when there is none
-	RowCount int64
-	IsSealed bool
-	Expired  bool
-}
-
-// JobLogState reads what a follower of a job's log needs to know. ErrNotFound if there is no such job.
-func (d *DB) JobLogState(ctx context.Context, job int64) (JobLogState, error) {
-	var s JobLogState
-	var seconds float64
-	err := d.Pool.QueryRow(ctx, `SELECT j.status, coalesce(extract(epoch FROM now() - j.stopped_at), 0)::float8, coalesce(j.task_id, 0),
-			coalesce(l.row_count, 0), coalesce(l.is_sealed, false), l.expired_at IS NOT NULL
-		FROM jobs j LEFT JOIN task_logs l ON l.task_id = j.task_id WHERE j.id = $1`, prepared, job).
-		Scan(&s.Status, &seconds, &s.TaskID, &s.RowCount, &s.IsSealed, &s.Expired)
-	if errors.Is(err, pgx.ErrNoRows) {
-		err = ErrNotFound
-	}
-	if err != nil {
-		return s, fmt.Errorf("log state of job %d: %w", job, err)
-	}
-	s.SinceEnd = time.Duration(seconds * float64(time.Second))
-	return s, nil
+// taskQuery selects what is shown of tasks beside their job.
+func taskQuery(d *DB, tasks *[]*Task) *bun.SelectQuery {
+	return d.NewSelect().Model(tasks).
+		Column("id", "job_id", "try", "run_id", "runner_id", "status", "reason", "cause", "steps", "claimed_at", "started_at", "stopped_at").
+		Relation("Runner", func(q *bun.SelectQuery) *bun.SelectQuery { return q.Column("id", "name") })
 }

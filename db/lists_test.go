@@ -10,6 +10,13 @@ import (
 	"github.com/pawl-ci/pawl/internal/ci"
 )
 
+// exec changes rows that other parts write.
+func (f *fixture) exec(t *testing.T, query string, args ...any) {
+	t.Helper()
+	_, err := f.NewRaw(query, args...).Exec(t.Context())
+	require.NoError(t, err)
+}
+
 func TestRunAsOfEachAttempt(t *testing.T) {
 	f := newFixture(t)
 	ctx := t.Context()
@@ -19,8 +26,12 @@ func TestRunAsOfEachAttempt(t *testing.T) {
 	require.NoError(t, err)
 	_, err = f.NewRaw(`UPDATE runs SET status = 'failure', started_at = now(), stopped_at = now() WHERE id = ?`, run.ID).Exec(ctx)
 	require.NoError(t, err)
-	second := &db.Attempt{RunID: run.ID, Number: 2, TriggerUserID: other.ID, Status: ci.StatusWaiting}
-	require.NoError(t, f.CreateAttempt(ctx, run, second, []*db.Job{job("a")}))
+	_, err = f.CreateRerun(ctx, db.NewAttempt{Run: run, TriggerUserID: other.ID, Clone: func(jobs []*db.Job) ([]*db.Job, error) {
+		again := job("a")
+		again.ID = jobs[0].ID
+		return []*db.Job{again}, nil
+	}})
+	require.NoError(t, err)
 
 	latest, err := f.Run(ctx, f.repo.ID, run.ID, 0)
 	require.NoError(t, err)
@@ -69,12 +80,90 @@ func TestPagesOfLists(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 3, n)
 	require.Greater(t, blocked[0].Job.ID, blocked[1].Job.ID)
-	ran, err := f.WorkflowRan(ctx, f.repo.ID, "w.yml")
+	ran, err := f.WorkflowRan(ctx, f.repo.ID, "w.yml", 0)
 	require.NoError(t, err)
 	require.True(t, ran)
-	ran, err = f.WorkflowRan(ctx, f.repo.ID, "other.yml")
+	ran, err = f.WorkflowRan(ctx, f.repo.ID, "other.yml", 0)
 	require.NoError(t, err)
 	require.False(t, ran)
+	ran, err = f.WorkflowRan(ctx, f.repo.ID, "w.yml", 7)
+	require.NoError(t, err)
+	require.False(t, ran)
+}
+
+func TestRunsOfScopedWorkflows(t *testing.T) {
+	f := newFixture(t)
+	own, _ := f.run(t, job("a"))
+	scoped, _ := f.run(t, job("a"))
+	f.exec(t, "UPDATE runs SET source_repo_id = 7 WHERE id = ?", scoped.ID)
+	for source, want := range map[int64][]int64{0: {own.ID}, 7: {scoped.ID}, 8: nil} {
+		runs, _, err := f.Runs(t.Context(), db.RunFilter{RepoID: f.repo.ID, SourceRepoID: &source})
+		require.NoError(t, err)
+		var ids []int64
+		for _, v := range runs {
+			ids = append(ids, v.Run.ID)
+			require.Equal(t, source, v.Run.SourceRepoID)
+		}
+		require.Equal(t, want, ids)
+	}
+}
+
+func TestHiddenJobsAreNotThere(t *testing.T) {
+	f := newFixture(t)
+	a, b := job("a"), job("b")
+	run, _ := f.run(t, a, b)
+	f.exec(t, "UPDATE jobs SET is_hidden = true WHERE id = ?", a.ID)
+	_, err := f.Job(t.Context(), f.repo.ID, a.ID)
+	require.ErrorIs(t, err, db.ErrNotFound)
+	jobs, n, err := f.Jobs(t.Context(), db.JobFilter{RepoID: f.repo.ID, RunID: run.ID})
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	require.Equal(t, b.ID, jobs[0].Job.ID)
+}
+
+// Every try of a job stays with its own log, also for a job of a rerun that passes on what ran before.
+func TestTasksOfAJob(t *testing.T) {
+	f := newFixture(t)
+	ctx := t.Context()
+	ran, other := job("a"), job("b")
+	f.run(t, ran, other)
+	f.offer(t, ran, other)
+	runner := f.runner(t)
+	first, foreign := f.claim(t, ran, runner), f.claim(t, other, runner)
+	f.exec(t, "UPDATE tasks SET status = 'lost', cause = 'lost', reason = 'gone', stopped_at = now() - interval '1 minute' WHERE id = ?", first.ID)
+	f.exec(t, `INSERT INTO offers (job_id, try, run_id, attempt_id, repo_id, owner_id, label_set_id)
+		SELECT job_id, 2, run_id, attempt_id, repo_id, owner_id, label_set_id FROM offers WHERE job_id = ?`, ran.ID)
+	second := f.claim(t, ran, runner)
+	passed := job("a")
+	f.run(t, passed)
+	f.exec(t, "UPDATE jobs SET task_id = ? WHERE id = ?", second.ID, passed.ID)
+	f.reload(t, passed)
+	f.reload(t, ran)
+
+	for _, j := range []*db.Job{ran, passed} {
+		tasks, n, err := f.JobTasks(ctx, j, db.Page{})
+		require.NoError(t, err)
+		require.Equal(t, 2, n)
+		require.Equal(t, []int64{first.ID, second.ID}, []int64{tasks[0].ID, tasks[1].ID})
+		require.Equal(t, "runner", tasks[0].Runner.Name)
+		require.Equal(t, db.CauseLost, tasks[0].Cause)
+		got, err := f.JobTask(ctx, j, first.ID)
+		require.NoError(t, err)
+		require.Equal(t, "gone", got.Reason)
+		_, err = f.JobTask(ctx, j, foreign.ID)
+		require.ErrorIs(t, err, db.ErrNotFound)
+	}
+
+	s, err := f.JobLogState(ctx, ran.ID, first.ID)
+	require.NoError(t, err)
+	require.Equal(t, ci.StatusFailure, s.Status, "a lost task is a failed one")
+	require.Equal(t, "gone", s.Reason)
+	require.False(t, s.StoppedAt.IsZero())
+	require.InDelta(t, 60, s.SinceEnd.Seconds(), 30)
+	s, err = f.JobLogState(ctx, ran.ID, 0)
+	require.NoError(t, err)
+	require.Equal(t, second.ID, s.TaskID)
+	require.True(t, s.StoppedAt.IsZero())
 }
 
 func TestTasksAndLogState(t *testing.T) {
@@ -82,10 +171,10 @@ func TestTasksAndLogState(t *testing.T) {
 	ctx := t.Context()
 	j := job("a")
 	run, _ := f.run(t, j)
-	s, err := f.JobLogState(ctx, j.ID)
+	s, err := f.JobLogState(ctx, j.ID, 0)
 	require.NoError(t, err)
-	require.Equal(t, db.JobLogState{Status: ci.StatusWaiting}, s)
-	_, err = f.JobLogState(ctx, j.ID+99)
+	require.Equal(t, db.LogState{Status: ci.StatusWaiting}, s)
+	_, err = f.JobLogState(ctx, j.ID+99, 0)
 	require.ErrorIs(t, err, db.ErrNotFound)
 
 	f.offer(t, j)
@@ -94,9 +183,9 @@ func TestTasksAndLogState(t *testing.T) {
 	ok, err := f.AppendLog(ctx, db.LogAppend{TaskID: task.ID, Rows: 3, Bytes: 5, Seal: true})
 	require.NoError(t, err)
 	require.True(t, ok)
-	s, err = f.JobLogState(ctx, j.ID)
+	s, err = f.JobLogState(ctx, j.ID, 0)
 	require.NoError(t, err)
-	require.Equal(t, db.JobLogState{Status: ci.StatusRunning, TaskID: task.ID, RowCount: 3, IsSealed: true}, s)
+	require.Equal(t, db.LogState{Status: ci.StatusRunning, TaskID: task.ID, RowCount: 3, IsSealed: true}, s)
 
 	view, err := f.Job(ctx, f.repo.ID, j.ID)
 	require.NoError(t, err)

@@ -148,7 +148,6 @@ type Task struct {
 	DeliveredAt       time.Time  `bun:",nullzero"`
 	OwnerID           int64      `bun:",notnull"`
 	Cause             string     `bun:",notnull"`
-	Counted           bool       `bun:",notnull"` // is in job_limits.running
 
 	Runner *Runner  `bun:"rel:belongs-to,join:runner_id=id"`
 	Log    *TaskLog `bun:"rel:has-one,join:id=task_id"`

@@ -126,8 +126,8 @@ func TestCancelStopsEverythingWithoutAnIf(t *testing.T) {
 	task := f.claim(t, running, f.runner(t))
 	spared := f.claim(t, always, f.runner(t))
 
-	require.NoError(t, f.RequestCancel(t.Context(), run.ID, 1, f.owner.ID))
-	require.NoError(t, f.RequestCancel(t.Context(), run.ID, 1, f.owner.ID), "a second cancel changes nothing")
+	f.cancel(t, run)
+	f.cancel(t, run) // a second cancel changes nothing
 	f.reload(t, task)
 	f.reload(t, spared)
 	require.Equal(t, []db.TaskStatus{db.TaskCancelled, db.TaskRunning}, []db.TaskStatus{task.Status, spared.Status})
@@ -135,25 +135,9 @@ func TestCancelStopsEverythingWithoutAnIf(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, db.OfferWithdrawn, o.State)
 
-	require.NoError(t, f.RecordStep(t.Context(), db.RunStep{RunID: run.ID, AttemptID: attempt.ID, Status: ci.StatusCancelled}))
-	require.ErrorIs(t, f.RequestCancel(t.Context(), run.ID, 1, f.owner.ID), db.ErrFinished)
-}
-
-func TestRerunsOfTheSameAttemptConflict(t *testing.T) {
-	f := newFixture(t)
-	run, attempt := f.run(t, job("a"))
-	next := func() *db.Attempt {
-		return &db.Attempt{RunID: run.ID, Number: 2, TriggerUserID: f.owner.ID, Status: ci.StatusWaiting}
-	}
-	require.ErrorIs(t, f.CreateAttempt(t.Context(), run, next(), []*db.Job{job("a")}), db.ErrConflict, "the run is not done")
-
-	require.NoError(t, f.RecordStep(t.Context(), db.RunStep{RunID: run.ID, AttemptID: attempt.ID, Status: ci.StatusFailure}))
-	first, second := *run, *run
-	require.NoError(t, f.CreateAttempt(t.Context(), &first, next(), []*db.Job{job("a")}))
-	require.ErrorIs(t, f.CreateAttempt(t.Context(), &second, next(), []*db.Job{job("a")}), db.ErrConflict)
-	require.Equal(t, 2, first.Attempt)
-	require.Equal(t, ci.StatusWaiting, first.Status)
-	require.True(t, first.StoppedAt.IsZero())
+	f.record(t, db.RunStep{RunID: run.ID, AttemptID: attempt.ID, Status: ci.StatusCancelled})
+	_, err = f.RequestCancel(t.Context(), db.CancelRequest{RunID: run.ID, Attempt: 1, By: f.owner.ID})
+	require.ErrorIs(t, err, db.ErrFinished)
 }
 
 func TestAbandonedAttemptEndsWithAllItsJobs(t *testing.T) {
@@ -193,11 +177,11 @@ func TestWhatTheReconcilerFinds(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, unstarted)
 
-	require.NoError(t, f.RequestCancel(t.Context(), run.ID, 1, f.owner.ID))
+	f.cancel(t, run)
 	unheard, err := f.UnheardCancels(t.Context(), 0, 10)
 	require.NoError(t, err)
 	require.Len(t, unheard, 1)
-	require.NoError(t, f.RecordStep(t.Context(), db.RunStep{RunID: run.ID, AttemptID: attempt.ID, CancelSeen: true}))
+	f.record(t, db.RunStep{RunID: run.ID, AttemptID: attempt.ID, CancelSeen: true})
 	unheard, err = f.UnheardCancels(t.Context(), 0, 10)
 	require.NoError(t, err)
 	require.Empty(t, unheard)

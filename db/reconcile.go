@@ -32,10 +32,28 @@ func (d *DB) UnstartedAttempts(ctx context.Context, age time.Duration, limit int
 		AND a.created_at < now() - make_interval(secs => ?) ORDER BY a.created_at LIMIT ?`, age.Seconds(), limit)
 }
 
-// UnheardCancels returns attempts whose workflow has not heard of a cancel that is older than age; at most limit.
-func (d *DB) UnheardCancels(ctx context.Context, age time.Duration, limit int) ([]OpenAttempt, error) {
-	return d.openAttempts(ctx, `WHERE a.cancel_requested_at < now() - make_interval(secs => ?) AND a.cancel_seen_at IS NULL
-		AND a.workflow_seen_at IS NOT NULL AND a.stopped_at IS NULL ORDER BY a.cancel_requested_at LIMIT ?`, age.Seconds(), limit)
+// UnheardCancel is a cancel of which the workflow of an attempt has not heard.
+type UnheardCancel struct {
+	RunID     int64
+	AttemptID int64
+	Attempt   int
+	By        int64
+	Reason    string
+	Forced    bool
+}
+
+// UnheardCancels returns cancels that are older than age; at most limit.
+func (d *DB) UnheardCancels(ctx context.Context, age time.Duration, limit int) ([]UnheardCancel, error) {
+	var out []UnheardCancel
+	err := d.NewRaw(`SELECT run_id, id AS attempt_id, number AS attempt, coalesce(cancel_requested_by, 0) AS by,
+			cancel_reason AS reason, cancel_forced AS forced
+		FROM attempts WHERE cancel_requested_at < now() - make_interval(secs => ?) AND cancel_requested_at IS NOT NULL
+		AND cancel_seen_at IS NULL AND workflow_seen_at IS NOT NULL AND stopped_at IS NULL
+		ORDER BY cancel_requested_at LIMIT ?`, age.Seconds(), limit).Scan(ctx, &out)
+	if err != nil {
+		return nil, fmt.Errorf("unheard cancels: %w", err)
+	}
+	return out, nil
 }
 
 // OpenAttemptsAfter pages through all attempts that have not ended and whose workflow began more than age ago, by id.
@@ -62,17 +80,29 @@ func (d *DB) AbandonAttempt(ctx context.Context, run, attempt int64, status ci.S
 	if err != nil {
 		return false, err
 	}
-	step := RunStep{RunID: run, AttemptID: attempt, Status: status}
+	step := RunStep{RunID: run, AttemptID: attempt, Status: status, Reason: reason, Release: true}
 	for _, id := range jobs {
 		if _, err := d.EndTask(ctx, id, EndForced, reason); err != nil {
 			return false, err
 		}
 		step.Ended = append(step.Ended, JobEnd{JobID: id, Status: status, Reason: reason})
 	}
-	if err := d.RecordStep(ctx, step); err != nil {
+	// Whom this gives news is woken by the pass of the reconciler that looks for unseen news.
+	if _, err := d.RecordStep(ctx, step); err != nil {
 		return false, err
 	}
 	return true, nil
+}
+
+// AlertFailedRun has administrators told of a run whose workflow failed, once.
+func (d *DB) AlertFailedRun(ctx context.Context, attempt int64, detail string) error {
+	_, err := d.NewRaw(`INSERT INTO alerts (kind, repo_id, run_id, attempt_id, detail)
+		SELECT 'run', r.repo_id, r.id, a.id, ? FROM attempts a JOIN runs r ON r.id = a.run_id WHERE a.id = ?
+		ON CONFLICT DO NOTHING`, detail, attempt).Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("alert of attempt %d: %w", attempt, err)
+	}
+	return nil
 }
 
 // attemptOpen tells whether an attempt has not ended. The answer cannot grow old where it matters here: with its

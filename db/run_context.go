@@ -41,19 +41,3 @@ func (d *DB) RunContext(ctx context.Context, run int64, attempt int) (*RunContex
 	}
 	return c, nil
 }
-
-// JobsForIf returns what the `if` of each job needs, by job id.
-func (d *DB) JobsForIf(ctx context.Context, ids []int64) (map[int64]*Job, error) {
-	var jobs []*Job
-	err := d.NewSelect().Model(&jobs).
-		Column("id", "key", "if_expr", "matrix", "job_index", "job_total", "fail_fast", "max_parallel").
-		Where("id = ANY(?)", int64Array(ids)).Scan(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("jobs with if: %w", err)
-	}
-	byID := make(map[int64]*Job, len(jobs))
-	for _, j := range jobs {
-		byID[j.ID] = j
-	}
-	return byID, nil
-}

@@ -3,6 +3,8 @@ package db
 import (
 	"context"
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/uptrace/bun/dialect/pgdialect"
@@ -19,6 +21,19 @@ type JobEnd struct {
 	JobID  int64
 	Status ci.Status
 	Reason string
+	Class  ci.ErrorClass
+	// FailFast: it was cancelled because another cell of its matrix failed.
+	FailFast bool
+}
+
+// TimelineEvent is one thing that a run's workflow decided or heard of.
+type TimelineEvent struct {
+	// N counts the events of an attempt from 1, JobID is 0 for the run as a whole.
+	N      int
+	At     time.Time
+	JobID  int64
+	Event  string
+	Detail string
 }
 
 // RunStep is one move of a run.
@@ -28,17 +43,65 @@ type RunStep struct {
 	Ended []JobEnd
 	// Offered are jobs whose first offer is to be made.
 	Offered []int64
+	// Held are jobs that are to run and wait for something else than a runner.
+	Held []int64
+	// Begun: the run waits for nothing any more before its first job.
+	Begun bool
 	// CancelSeen: the workflow has heard of the cancel.
 	CancelSeen bool
-	// Status is terminal when the attempt is over, else StatusUnknown.
+	// Release: some of what ended may be in a gate, which is free then.
+	Release bool
+	// Status is terminal when the attempt is over, else StatusUnknown; Reason says why it ended so.
 	Status ci.Status
+	Reason string
+	Events []TimelineEvent
 }
 
-// RecordStep writes one move of a run in one transaction and one round trip. It may be repeated.
-func (d *DB) RecordStep(ctx context.Context, s RunStep) error {
+// RecordStep writes one move of a run in one transaction, and in one round trip unless gates are involved. It may be
+// repeated. The runs that it returns have news: their workflows are to be woken.
+func (d *DB) RecordStep(ctx context.Context, s RunStep) (wake []RunRef, err error) {
 	batch := &pgx.Batch{}
+	s.queue(batch, &wake)
+	switch {
+	case s.Release:
+		err = d.inTx(ctx, func(tx pgx.Tx) error {
+			if wake, err = releaseGates(ctx, tx, s.AttemptID, s.endedJobs(), s.Status.Terminal()); err != nil {
+				return err
+			}
+			return tx.SendBatch(ctx, batch).Close()
+		})
+	case batch.Len() > 0:
+		// A batch without BEGIN is one implicit transaction.
+		err = d.Pool.SendBatch(ctx, batch).Close()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("record step of run %d: %w", s.RunID, err)
+	}
+	return wake, nil
+}
+
+func (s RunStep) endedJobs() []int64 {
+	ids := make([]int64, len(s.Ended))
+	for i, e := range s.Ended {
+		ids[i] = e.JobID
+	}
+	return ids
+}
+
+// queue puts the statements of the step into a batch. What it finds to be woken is added to wake.
+func (s RunStep) queue(batch *pgx.Batch, wake *[]RunRef) {
 	if len(s.Ended) > 0 {
 		queueEnds(batch, s)
+		queueFollowers(batch, s.endedJobs(), wake)
+	}
+	if s.Begun {
+		batch.Queue(`UPDATE attempts SET status = 'waiting' WHERE id = $1 AND status = 'blocked'`, s.AttemptID)
+		batch.Queue(`UPDATE runs SET status = 'waiting', updated_at = now() FROM attempts a
+			WHERE runs.id = $1 AND a.id = $2 AND runs.attempt = a.number AND runs.status = 'blocked'`, s.RunID, s.AttemptID)
+	}
+	if len(s.Held) > 0 {
+		batch.Queue(`UPDATE jobs SET status = 'blocked', updated_at = now()
+			WHERE id = ANY($1) AND attempt_id = $2 AND status = 'waiting' AND task_id IS NULL`, s.Held, s.AttemptID)
 	}
 	if len(s.Offered) > 0 {
 		queueOffers(batch, s.Offered, 1)
@@ -46,63 +109,72 @@ func (d *DB) RecordStep(ctx context.Context, s RunStep) error {
 	if s.CancelSeen {
 		batch.Queue(`UPDATE attempts SET cancel_seen_at = now() WHERE id = $1`, s.AttemptID)
 	}
+	if len(s.Events) > 0 {
+		queueEvents(batch, s)
+	}
 	if s.Status.Terminal() {
 		queueAttemptEnd(batch, s)
 	}
-	if batch.Len() == 0 {
-		return nil
-	}
-	// A batch without BEGIN is one implicit transaction.
-	if err := d.Pool.SendBatch(ctx, batch).Close(); err != nil {
-		return fmt.Errorf("record step of run %d: %w", s.RunID, err)
-	}
-	return nil
 }
 
 func queueEnds(batch *pgx.Batch, s RunStep) {
-	ids, statuses, reasons := make([]int64, len(s.Ended)), make([]string, len(s.Ended)), make([]string, len(s.Ended))
+	n := len(s.Ended)
+	statuses, reasons, classes, failFast := make([]string, n), make([]string, n), make([]string, n), make([]bool, n)
+	unknown := false
 	for i, e := range s.Ended {
-		ids[i], statuses[i], reasons[i] = e.JobID, e.Status.String(), e.Reason
+		statuses[i], reasons[i], classes[i], failFast[i] = e.Status.String(), cleanText(e.Reason), string(e.Class), e.FailFast
+		unknown = unknown || e.Class == ci.ErrorUnknown
 	}
-	batch.Queue(`UPDATE jobs SET status = e.status, reason = e.reason, stopped_at = now(), updated_at = now()
-		FROM unnest($1::bigint[], $2::text[], $3::text[]) AS e (id, status, reason)
-		WHERE jobs.id = e.id AND jobs.attempt_id = $4 AND jobs.stopped_at IS NULL`, ids, statuses, reasons, s.AttemptID)
+	batch.Queue(`UPDATE jobs SET status = e.status, reason = e.reason, class = e.class, by_fail_fast = e.fail_fast,
+			stopped_at = now(), updated_at = now()
+		FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::boolean[]) AS e (id, status, reason, class, fail_fast)
+		WHERE jobs.id = e.id AND jobs.attempt_id = $6 AND jobs.stopped_at IS NULL`,
+		s.endedJobs(), statuses, reasons, classes, failFast, s.AttemptID)
+	if unknown {
+		queueAlerts(batch, s.AttemptID)
+	}
 }
 
-// queueOffers makes offers and tells the gateways of those that are queued. A run that was cancelled meanwhile gets
-// none, except for jobs with an `if`, which may be meant to run after a cancel. What has ended gets none at all, however
-// late this is repeated.
-func queueOffers(batch *pgx.Batch, jobs []int64, try int) {
-	batch.Queue(`INSERT INTO offers (job_id, try, run_id, attempt_id, repo_id, owner_id, label_set_id)
-		SELECT j.id, $2, j.run_id, j.attempt_id, j.repo_id, j.owner_id, j.label_set_id
-		FROM jobs j JOIN attempts a ON a.id = j.attempt_id
-		WHERE j.id = ANY($1) AND (a.cancel_requested_at IS NULL OR j.if_expr <> '')
-		AND a.stopped_at IS NULL AND j.stopped_at IS NULL
-		ORDER BY j.cell
-		ON CONFLICT (job_id, try) DO NOTHING`, jobs, try)
-	batch.Queue(`UPDATE jobs SET status = 'waiting', updated_at = now()
-		WHERE id = ANY($1) AND status IN ('blocked', 'running', 'cancelling')
-		AND EXISTS (SELECT 1 FROM offers o WHERE o.job_id = jobs.id AND o.try = $2 AND o.state = 'queued')`, jobs, try)
-	// One message per queue, each far below the 8,000 bytes that Postgres allows.
-	batch.Queue(`SELECT pg_notify('pawl_offers', json_build_array(json_build_object(
-			's', label_set_id, 'o', owner_id, 'r', repo_id, 'n', count(*)))::text)
-		FROM offers WHERE job_id = ANY($1) AND try = $2 AND state = 'queued' GROUP BY label_set_id, owner_id, repo_id`, jobs, try)
+// queueAlerts has administrators told of jobs that ended by a fault that nobody foresaw, once each.
+func queueAlerts(batch *pgx.Batch, attempt int64) {
+	batch.Queue(`INSERT INTO alerts (kind, repo_id, run_id, attempt_id, job_id, detail)
+		SELECT 'job', repo_id, run_id, attempt_id, id, reason FROM jobs WHERE attempt_id = $1 AND class = 'unknown'
+		ON CONFLICT DO NOTHING`, attempt)
 }
+
+// queueFollowers gives news to the attempts that follow jobs which ended.
+func queueFollowers(batch *pgx.Batch, ended []int64, wake *[]RunRef) {
+	batch.Queue(`WITH changed AS (
+			INSERT INTO news (attempt_id) SELECT DISTINCT attempt_id FROM jobs WHERE follows_id = ANY($1) AND stopped_at IS NULL
+			ON CONFLICT (attempt_id) DO UPDATE SET n = news.n + 1, changed_at = now() RETURNING attempt_id
+		)
+		SELECT a.run_id, a.number FROM changed JOIN attempts a ON a.id = changed.attempt_id`, ended).
+		Query(func(rows pgx.Rows) error {
+			refs, err := pgx.CollectRows(rows, pgx.RowToStructByPos[RunRef])
+			*wake = append(*wake, refs...)
+			return err
+		})
+}
+
+func queueEvents(batch *pgx.Batch, s RunStep) {
+	n := len(s.Events)
+	ns, at, jobs := make([]int, n), make([]time.Time, n), make([]int64, n)
+	events, details := make([]string, n), make([]string, n)
+	for i, e := range s.Events {
+		ns[i], at[i], jobs[i], events[i], details[i] = e.N, e.At, e.JobID, e.Event, cleanText(e.Detail)
+	}
+	batch.Queue(`INSERT INTO timeline (attempt_id, n, at, job_id, event, detail)
+		SELECT $1, * FROM unnest($2::integer[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[])
+		ON CONFLICT DO NOTHING`, s.AttemptID, ns, at, jobs, events, details)
+}
+
+// cleanText leaves out what Postgres cannot hold.
+func cleanText(s string) string { return strings.ReplaceAll(s, "\x00", "") }
 
 func queueAttemptEnd(batch *pgx.Batch, s RunStep) {
-	batch.Queue(`UPDATE attempts SET status = $2, stopped_at = now()
-		WHERE id = $1 AND stopped_at IS NULL`, s.AttemptID, s.Status.String())
+	batch.Queue(`UPDATE attempts SET status = $2, reason = $3, stopped_at = now()
+		WHERE id = $1 AND stopped_at IS NULL`, s.AttemptID, s.Status.String(), cleanText(s.Reason))
 	batch.Queue(`UPDATE runs SET status = $3, stopped_at = now(), updated_at = now()
 		FROM attempts a WHERE runs.id = $1 AND a.id = $2 AND runs.attempt = a.number AND runs.stopped_at IS NULL`,
 		s.RunID, s.AttemptID, s.Status.String())
-}
-
-// OfferAgain makes offer number try of a job whose last one came to nothing. It may be repeated.
-func (d *DB) OfferAgain(ctx context.Context, job int64, try int) error {
-	batch := &pgx.Batch{}
-	queueOffers(batch, []int64{job}, try)
-	if err := d.Pool.SendBatch(ctx, batch).Close(); err != nil {
-		return fmt.Errorf("offer job %d again: %w", job, err)
-	}
-	return nil
 }

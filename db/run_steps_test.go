@@ -14,10 +14,10 @@ import (
 func TestLoadPlanMarksTheWorkflowAsSeen(t *testing.T) {
 	f := newFixture(t)
 	_, attempt := f.run(t, job("a"), job("b", "a"))
-	jobs, err := f.LoadPlan(t.Context(), attempt.ID)
+	plan, err := f.LoadPlan(t.Context(), attempt.ID)
 	require.NoError(t, err)
-	require.Len(t, jobs, 2)
-	require.Equal(t, []string{"a"}, jobs[1].Needs)
+	require.Len(t, plan.Jobs, 2)
+	require.Equal(t, []string{"a"}, plan.Jobs[1].Needs)
 	f.reload(t, attempt)
 	require.False(t, attempt.WorkflowSeenAt.IsZero())
 	_, err = f.LoadPlan(t.Context(), 404)
@@ -32,10 +32,10 @@ func TestRecordStepMayBeRepeated(t *testing.T) {
 		RunID: run.ID, AttemptID: attempt.ID, Offered: []int64{b.ID}, CancelSeen: true,
 		Ended: []db.JobEnd{{JobID: a.ID, Status: ci.StatusFailure, Reason: "why"}}, Status: ci.StatusFailure,
 	}
-	require.NoError(t, f.RecordStep(t.Context(), step))
+	f.record(t, step)
 	f.reload(t, run)
 	first := run.StoppedAt
-	require.NoError(t, f.RecordStep(t.Context(), step))
+	f.record(t, step)
 
 	f.reload(t, run)
 	f.reload(t, attempt)
@@ -73,7 +73,7 @@ func TestACancelledRunMakesNoOffersButForJobsWithAnIf(t *testing.T) {
 	plain, always := job("plain"), job("always")
 	always.IfExpr = "always()"
 	run, _ := f.run(t, plain, always)
-	require.NoError(t, f.RequestCancel(t.Context(), run.ID, 1, f.owner.ID))
+	f.cancel(t, run)
 	f.offer(t, plain, always)
 
 	o, err := f.Attach(t.Context(), plain.ID, 1)
@@ -186,8 +186,8 @@ func TestOfferAgainMakesANewOffer(t *testing.T) {
 	f.run(t, a)
 	f.offer(t, a)
 	f.claim(t, a, f.runner(t))
-	require.NoError(t, f.OfferAgain(t.Context(), a.ID, 2))
-	require.NoError(t, f.OfferAgain(t.Context(), a.ID, 2))
+	require.NoError(t, f.OfferAgain(t.Context(), db.OfferAgain{JobID: a.ID, Try: 2}))
+	require.NoError(t, f.OfferAgain(t.Context(), db.OfferAgain{JobID: a.ID, Try: 2}))
 	o, err := f.Attach(t.Context(), a.ID, 2)
 	require.NoError(t, err)
 	require.Equal(t, db.OfferQueued, o.State)
@@ -214,9 +214,9 @@ func TestNothingIsOfferedOfWhatHasEnded(t *testing.T) {
 			f := newFixture(t)
 			j := job("a")
 			run, attempt := f.run(t, j)
-			require.NoError(t, f.RecordStep(t.Context(), end(f, run, attempt, j)))
+			f.record(t, end(f, run, attempt, j))
 			heard := f.listen(t)
-			require.NoError(t, f.OfferAgain(t.Context(), j.ID, 1))
+			require.NoError(t, f.OfferAgain(t.Context(), db.OfferAgain{JobID: j.ID, Try: 1}))
 			n, err := f.NewSelect().Model((*db.Offer)(nil)).Count(t.Context())
 			require.NoError(t, err)
 			require.Zero(t, n)

@@ -14,6 +14,10 @@ type NewRun struct {
 	Run *Run
 	// Jobs lack the ids of what they belong to; Cell is set in the order given.
 	Jobs []*Job
+	// Files are the workflow files that the attempt reads while it runs, its own first; most runs need none.
+	Files []*AttemptFile
+	// Concurrency is the gate of the whole attempt; nil when it has none.
+	Concurrency *ci.Concurrency
 }
 
 // PrepareRun takes the next run number of a repository and an id, so that both can be used in expressions of the
@@ -69,55 +73,56 @@ func insertRun(ctx context.Context, tx bun.Tx, n NewRun) (*Attempt, error) {
 		return nil, err
 	}
 	attempt := &Attempt{
-		RunID: n.Run.ID, Number: 1, TriggerUserID: n.Run.ActorID,
+		RunID: n.Run.ID, Number: 1, TriggerUserID: n.Run.ActorID, Concurrency: n.Concurrency,
 		Status: n.Run.Status, StartedAt: n.Run.StartedAt, StoppedAt: n.Run.StoppedAt,
 	}
-	return attempt, insertAttempt(ctx, tx, n.Run, attempt, n.Jobs)
+	if err := insertAttempt(ctx, tx, attempt); err != nil {
+		return nil, err
+	}
+	for i, j := range n.Jobs {
+		j.Cell = i
+	}
+	if err := insertJobs(ctx, tx, n.Run, attempt, n.Jobs); err != nil {
+		return nil, err
+	}
+	return attempt, insertFiles(ctx, tx, attempt.ID, n.Files)
 }
 
-// CreateAttempt stores the next attempt of a finished run with the given jobs. ErrConflict means that somebody else
-// has just made it.
-func (d *DB) CreateAttempt(ctx context.Context, run *Run, attempt *Attempt, jobs []*Job) error {
-	err := d.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
-		res, err := tx.NewUpdate().Model(run).
-			Set("attempt = ?", attempt.Number).Set("status = ?", attempt.Status).
-			Set("started_at = NULL").Set("stopped_at = NULL").Set("updated_at = now()").
-			Where("id = ?", run.ID).Where("attempt = ?", attempt.Number-1).Where("stopped_at IS NOT NULL").
-			Returning("*").Exec(ctx)
-		if err != nil {
-			return err
-		}
-		if n, _ := res.RowsAffected(); n == 0 {
-			return ErrConflict
-		}
-		if err := setLabelSets(ctx, tx, jobs); err != nil {
-			return err
-		}
-		return insertAttempt(ctx, tx, run, attempt, jobs)
-	})
-	if isUniqueViolation(err) {
-		err = ErrConflict
-	}
-	if err != nil {
-		return fmt.Errorf("create attempt %d of run %d: %w", attempt.Number, run.ID, err)
-	}
-	return nil
+func insertAttempt(ctx context.Context, tx bun.Tx, attempt *Attempt) error {
+	_, err := tx.NewInsert().Model(attempt).Returning("id, created_at").Exec(ctx)
+	return err
 }
 
-// insertAttempt stores an attempt and its jobs, which have their label sets.
-func insertAttempt(ctx context.Context, tx bun.Tx, run *Run, attempt *Attempt, jobs []*Job) error {
-	if _, err := tx.NewInsert().Model(attempt).Returning("id, created_at").Exec(ctx); err != nil {
-		return err
-	}
+// insertJobs stores the jobs of an attempt, which have their cells and label sets.
+func insertJobs(ctx context.Context, tx bun.Tx, run *Run, attempt *Attempt, jobs []*Job) error {
 	if len(jobs) == 0 {
 		return nil
 	}
-	for i, j := range jobs {
+	for _, j := range jobs {
 		j.RunID, j.AttemptID, j.Attempt = run.ID, attempt.ID, attempt.Number
-		j.RepoID, j.OwnerID, j.Cell = run.RepoID, run.OwnerID, i
+		j.RepoID, j.OwnerID = run.RepoID, run.OwnerID
 	}
 	_, err := tx.NewInsert().Model(&jobs).Returning("id, created_at, updated_at").Exec(ctx)
 	return err
+}
+
+// BlockAttempt shows that an attempt waits for its gate, if it still does, with all its jobs that nothing else holds
+// back. Its workflow takes that back when its turn has come.
+func (d *DB) BlockAttempt(ctx context.Context, attempt int64) error {
+	_, err := d.NewRaw(`WITH held AS (
+			UPDATE attempts SET status = 'blocked' WHERE id = ?0 AND status = 'waiting' AND EXISTS (
+				SELECT 1 FROM gate_entries WHERE attempt_id = ?0 AND job_id = 0 AND state = 'pending')
+			RETURNING id, run_id, number
+		), run AS (
+			UPDATE runs SET status = 'blocked', updated_at = now()
+			FROM held WHERE runs.id = held.run_id AND runs.attempt = held.number
+		)
+		UPDATE jobs SET status = 'blocked', updated_at = now()
+		FROM held WHERE jobs.attempt_id = held.id AND jobs.status = 'waiting' AND jobs.follows_id = 0`, attempt).Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("block attempt %d: %w", attempt, err)
+	}
+	return nil
 }
 
 // JobsOfAttempt returns the whole job rows of one attempt, in order, to clone them into the next.

@@ -29,6 +29,8 @@ type RunFilter struct {
 	// ReadableBy leaves runs of repositories that this user may read.
 	ReadableBy   *Owner
 	WorkflowFile string
+	// SourceRepoID, if set, leaves runs of scoped workflows of that repository, or with 0 those of the repository's own.
+	SourceRepoID *int64
 	Event        string
 	Ref          string // full
 	SHA          string
@@ -40,7 +42,8 @@ type RunFilter struct {
 // runColumns are all but event_payload and inputs.
 var runColumns = []string{
 	"id", "repo_id", "owner_id", "run_number", "workflow_file", "workflow_path", "workflow_name", "title", "event",
-	"ref", "sha", "actor_id", "status", "attempt", "problems", "created_at", "updated_at", "started_at", "stopped_at",
+	"ref", "sha", "actor_id", "status", "attempt", "problems", "source_repo_id", "approval", "approved_by", "approved_at",
+	"created_at", "updated_at", "started_at", "stopped_at",
 }
 
 // Runs returns a page of runs as of their latest attempt, newest first, and how many there are.
@@ -67,6 +70,9 @@ func (f RunFilter) apply(q *bun.SelectQuery) *bun.SelectQuery {
 	where(f.RepoID != 0, "run.repo_id = ?", f.RepoID)
 	where(f.OwnerID != 0, "run.owner_id = ?", f.OwnerID)
 	where(f.WorkflowFile != "", "run.workflow_file = ?", f.WorkflowFile)
+	if f.SourceRepoID != nil {
+		q = q.Where("run.source_repo_id = ?", *f.SourceRepoID)
+	}
 	where(f.Event != "", "run.event = ?", f.Event)
 	where(f.Ref != "", "run.ref = ?", f.Ref)
 	where(f.SHA != "", "run.sha = ?", f.SHA)
@@ -109,9 +115,11 @@ func (d *DB) Run(ctx context.Context, repo, id int64, attempt int) (*RunView, er
 	return views[0], nil
 }
 
-// WorkflowRan tells whether a workflow file of a repository has ever made a run.
-func (d *DB) WorkflowRan(ctx context.Context, repo int64, file string) (bool, error) {
-	ran, err := d.NewSelect().Model((*Run)(nil)).Where("repo_id = ?", repo).Where("workflow_file = ?", file).Exists(ctx)
+// WorkflowRan tells whether a workflow file of a repository has ever made a run; with a source, the scoped workflow file
+// of that repository.
+func (d *DB) WorkflowRan(ctx context.Context, repo int64, file string, source int64) (bool, error) {
+	ran, err := d.NewSelect().Model((*Run)(nil)).Where("repo_id = ?", repo).Where("workflow_file = ?", file).
+		Where("source_repo_id = ?", source).Exists(ctx)
 	if err != nil {
 		return false, fmt.Errorf("runs of workflow: %w", err)
 	}

@@ -15,58 +15,63 @@ type TaskEnded struct {
 	TaskID, JobID int64
 	Status        TaskStatus
 	Reason        string
+	// Cause is why it was lost.
+	Cause string
 	// Attached and Supervised say how the workflow hears of it; when both are false it needs no telling.
 	Attached, Supervised bool
 }
 
-// openTaskColumns are what endSelected needs of each task; the tables are tasks t and nothing else.
-const openTaskColumns = `SELECT t.id, t.job_id, t.status = 'cancelling' OR t.cancel_requested_at IS NOT NULL, t.steps FROM tasks t `
+// openTaskColumns are what loseSelected needs of each task; the tables are tasks t and nothing else.
+const openTaskColumns = `SELECT t.id, t.job_id, t.status = 'cancelling' OR t.cancel_requested_at IS NOT NULL, t.steps,
+	t.repo_id, t.owner_id FROM tasks t `
 
 // ReleaseTask gives up a task that its runner never got: it becomes lost, and is offered again by its workflow.
 // Nothing is returned when the task has ended or its runner has reported.
 func (d *DB) ReleaseTask(ctx context.Context, task int64, reason string) ([]TaskEnded, error) {
-	return d.endSelected(ctx, TaskLost, reason,
+	return d.loseSelected(ctx, CauseUnconfirmed, reason,
 		`WHERE t.id = $1 AND t.stopped_at IS NULL AND t.confirmed_at IS NULL FOR UPDATE`, task)
 }
 
-// FailTask ends a task that can never be handed out.
-func (d *DB) FailTask(ctx context.Context, task int64, reason string) ([]TaskEnded, error) {
-	return d.endSelected(ctx, TaskFailure, reason, `WHERE t.id = $1 AND t.stopped_at IS NULL FOR UPDATE`, task)
+// RefuseTask gives up a task whose content cannot be built. It may be offered again: what is broken may be mended.
+func (d *DB) RefuseTask(ctx context.Context, task int64, reason string) ([]TaskEnded, error) {
+	return d.loseSelected(ctx, CauseRefused, reason, `WHERE t.id = $1 AND t.stopped_at IS NULL FOR UPDATE`, task)
 }
 
 // LoseRunnerTasks gives up all open tasks of a runner that has started afresh and knows nothing of them.
 func (d *DB) LoseRunnerTasks(ctx context.Context, runner int64, reason string) ([]TaskEnded, error) {
-	return d.endSelected(ctx, TaskLost, reason, `WHERE t.runner_id = $1 AND t.stopped_at IS NULL ORDER BY t.id FOR UPDATE`, runner)
+	return d.loseSelected(ctx, CauseLost, reason, `WHERE t.runner_id = $1 AND t.stopped_at IS NULL ORDER BY t.id FOR UPDATE`, runner)
 }
 
 // LoseUnconfirmed gives up tasks that were claimed longer than age ago without a report since; at most limit. It
 // finds none while no gateway was up for all of that time, because then a runner could not have reported
 // (known-problems.md B3, B11).
 func (d *DB) LoseUnconfirmed(ctx context.Context, age time.Duration, limit int, reason string) ([]TaskEnded, error) {
-	return d.endSelected(ctx, TaskLost, reason, `, gateway_uptime g
+	return d.loseSelected(ctx, CauseUnconfirmed, reason, `, gateway_uptime g
 		WHERE t.confirmed_at IS NULL AND t.stopped_at IS NULL AND t.claimed_at < now() - $1::interval
 		AND g.since < now() - $1::interval AND g.seen_at > now() - $3::interval
 		ORDER BY t.claimed_at LIMIT $2 FOR UPDATE OF t SKIP LOCKED`, age, limit, gatewayGone)
 }
 
-// endSelected ends the open tasks that the condition selects and locks. One that was asked to cancel is cancelled.
-func (d *DB) endSelected(ctx context.Context, status TaskStatus, reason, condition string, args ...any) ([]TaskEnded, error) {
+// loseSelected gives up the open tasks that the condition selects and locks. One that was asked to cancel is cancelled.
+func (d *DB) loseSelected(ctx context.Context, cause, reason, condition string, args ...any) ([]TaskEnded, error) {
 	var ended []TaskEnded
 	err := d.inTx(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, openTaskColumns+condition, args...)
 		if err != nil {
 			return err
 		}
+		tasks, err := pgx.CollectRows(rows, pgx.RowToStructByPos[losingTask])
+		if err != nil || len(tasks) == 0 {
+			return err
+		}
+		if err := lockLimitsOf(ctx, tx, tasks); err != nil {
+			return err
+		}
 		batch := &pgx.Batch{}
-		for rows.Next() {
-			e := TaskEnded{Status: status, Reason: reason}
-			if err := queueEnd(batch, rows, &e, &ended); err != nil {
-				rows.Close()
+		for _, t := range tasks {
+			if err := queueLoss(batch, t, TaskEnded{TaskID: t.ID, JobID: t.JobID, Status: TaskLost, Cause: cause, Reason: reason}, &ended); err != nil {
 				return err
 			}
-		}
-		if err := rows.Err(); err != nil || batch.Len() == 0 {
-			return err
 		}
 		return tx.SendBatch(ctx, batch).Close()
 	})
@@ -76,26 +81,41 @@ func (d *DB) endSelected(ctx context.Context, status TaskStatus, reason, conditi
 	return ended, nil
 }
 
-func queueEnd(batch *pgx.Batch, row pgx.Row, e *TaskEnded, ended *[]TaskEnded) error {
-	var cancelled bool
-	var steps []byte
-	if err := row.Scan(&e.TaskID, &e.JobID, &cancelled, &steps); err != nil {
-		return err
+// losingTask is a row of openTaskColumns.
+type losingTask struct {
+	ID, JobID       int64
+	Cancelled       bool
+	Steps           []byte
+	RepoID, OwnerID int64
+}
+
+// lockLimitsOf is needed only for tasks of several repositories: those of one have their limits locked in order anyway.
+func lockLimitsOf(ctx context.Context, tx pgx.Tx, tasks []losingTask) error {
+	if len(tasks) == 1 {
+		return nil
 	}
+	var repos, owners []int64
+	for _, t := range tasks {
+		repos, owners = append(repos, t.RepoID), append(owners, t.OwnerID)
+	}
+	return lockLimits(ctx, tx, repos, owners)
+}
+
+func queueLoss(batch *pgx.Batch, t losingTask, e TaskEnded, ended *[]TaskEnded) error {
 	open := ci.StatusFailure
-	if cancelled {
-		e.Status, open = TaskCancelled, ci.StatusCancelled
+	if t.Cancelled {
+		e.Status, e.Cause, open = TaskCancelled, "", ci.StatusCancelled
 	}
-	closed, err := closeSteps(steps, open)
+	closed, err := closeSteps(t.Steps, open)
 	if err != nil {
-		return fmt.Errorf("steps of task %d: %w", e.TaskID, err)
+		return fmt.Errorf("steps of task %d: %w", t.ID, err)
 	}
-	batch.Queue(`UPDATE tasks SET status = $2, reason = $3, steps = $4, stopped_at = now(),
+	batch.Queue(`UPDATE tasks SET status = $2, reason = $3, steps = $4, cause = $5, stopped_at = now(),
 			delivered_at = CASE WHEN NOT attached AND NOT supervised THEN now() END
-		WHERE id = $1 RETURNING attached, supervised`, e.TaskID, string(e.Status), e.Reason, closed).
+		WHERE id = $1 RETURNING attached, supervised`, t.ID, string(e.Status), e.Reason, closed, e.Cause).
 		QueryRow(func(row pgx.Row) error {
 			err := row.Scan(&e.Attached, &e.Supervised)
-			*ended = append(*ended, *e)
+			*ended = append(*ended, e)
 			return err
 		})
 	return nil
@@ -104,7 +124,7 @@ func queueEnd(batch *pgx.Batch, row pgx.Row, e *TaskEnded, ended *[]TaskEnded) e
 // Undelivered returns tasks that ended longer than age ago and whose workflow has not been told, by id from after
 // on; at most limit.
 func (d *DB) Undelivered(ctx context.Context, after int64, age time.Duration, limit int) ([]TaskEnded, error) {
-	rows, err := d.Pool.Query(ctx, `SELECT id, job_id, status, reason, attached, supervised FROM tasks
+	rows, err := d.Pool.Query(ctx, `SELECT id, job_id, status, reason, cause, attached, supervised FROM tasks
 		WHERE stopped_at < now() - $2::interval AND delivered_at IS NULL AND id > $1 ORDER BY id LIMIT $3`,
 		prepared, after, age, limit)
 	if err != nil {

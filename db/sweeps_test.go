@@ -18,7 +18,7 @@ func TestReleaseTaskSparesConfirmedTasks(t *testing.T) {
 	report(t, d, db.Report{TaskID: confirmed.TaskID})
 	ended, err := d.ReleaseTask(t.Context(), gone.TaskID, "gone")
 	require.NoError(t, err)
-	require.Equal(t, []db.TaskEnded{{TaskID: gone.TaskID, JobID: gone.JobID, Status: db.TaskLost, Reason: "gone"}}, ended)
+	require.Equal(t, []db.TaskEnded{{TaskID: gone.TaskID, JobID: gone.JobID, Status: db.TaskLost, Cause: db.CauseUnconfirmed, Reason: "gone"}}, ended)
 	task := readTask(t, d, gone.TaskID)
 	require.Equal(t, db.TaskLost, task.Status)
 	require.False(t, task.DeliveredAt.IsZero())
@@ -46,7 +46,7 @@ func TestLoseRunnerTasks(t *testing.T) {
 	ended, err := d.LoseRunnerTasks(t.Context(), runner, "restarted")
 	require.NoError(t, err)
 	require.Equal(t, []db.TaskEnded{
-		{TaskID: running.TaskID, JobID: running.JobID, Status: db.TaskLost, Reason: "restarted", Attached: true, Supervised: true},
+		{TaskID: running.TaskID, JobID: running.JobID, Status: db.TaskLost, Cause: db.CauseLost, Reason: "restarted", Attached: true, Supervised: true},
 		{TaskID: cancelling.TaskID, JobID: cancelling.JobID, Status: db.TaskCancelled, Reason: "restarted"},
 	}, ended)
 	task := readTask(t, d, running.TaskID)
@@ -130,7 +130,7 @@ func TestQueueStats(t *testing.T) {
 	require.Zero(t, stats)
 	claimedTask(t, d)
 	offered := claimedTask(t, d)
-	require.NoError(t, d.OfferAgain(t.Context(), offered.JobID, 2))
+	require.NoError(t, d.OfferAgain(t.Context(), db.OfferAgain{JobID: offered.JobID, Try: 2}))
 	stats, err = d.QueueStats(t.Context())
 	require.NoError(t, err)
 	require.EqualValues(t, 1, stats.Depth)

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/pawl-ci/pawl/internal/ci"
 )
 
 // LogChunk is a piece of a task's log: consecutive rows, compressed by package logchunk.
@@ -66,6 +69,63 @@ func (d *DB) TaskLog(ctx context.Context, task int64) (*TaskLog, error) {
 		return nil, fmt.Errorf("log of task %d: %w", task, err)
 	}
 	return l, nil
+}
+
+// LogState is how far the log of a task is, and the job or task that makes it grow.
+type LogState struct {
+	// Status is that of the job, or of the task when one was asked for.
+	Status ci.Status
+	// SinceEnd is how long ago that ended, by the clock of the database; 0 when it has not.
+	SinceEnd time.Duration
+	TaskID   int64 // 0 when there is none
+	RowCount int64
+	IsSealed bool
+	Expired  bool
+	// Reason is why the task ended, if its runner cannot have said so, and StoppedAt when.
+	Reason    string
+	StoppedAt time.Time
+}
+
+// JobLogState reads what a follower of a job's log needs to know: of the job's latest task, or of the given one if task
+// is not 0. ErrNotFound if there is no such job.
+func (d *DB) JobLogState(ctx context.Context, job, task int64) (LogState, error) {
+	var s LogState
+	var seconds float64
+	var word TaskStatus
+	var stopped *time.Time
+	err := d.Pool.QueryRow(ctx, `SELECT j.status, coalesce(t.status, ''),
+			coalesce(extract(epoch FROM now() - CASE WHEN $2::bigint = 0 THEN j.stopped_at ELSE t.stopped_at END), 0)::float8,
+			coalesce(t.id, 0), coalesce(l.row_count, 0), coalesce(l.is_sealed, false), l.expired_at IS NOT NULL,
+			coalesce(t.reason, ''), t.stopped_at
+		FROM jobs j LEFT JOIN tasks t ON t.id = CASE WHEN $2 = 0 THEN j.task_id ELSE $2 END
+		LEFT JOIN task_logs l ON l.task_id = t.id WHERE j.id = $1`, prepared, job, task).
+		Scan(&s.Status, &word, &seconds, &s.TaskID, &s.RowCount, &s.IsSealed, &s.Expired, &s.Reason, &stopped)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return s, fmt.Errorf("log state of job %d: %w", job, err)
+	}
+	if task != 0 {
+		s.Status = word.Status()
+	}
+	if stopped != nil {
+		s.StoppedAt = *stopped
+	}
+	s.SinceEnd = time.Duration(seconds * float64(time.Second))
+	return s, nil
+}
+
+// Status is the state of a task in the words of jobs: a lost task is a failed one.
+func (s TaskStatus) Status() ci.Status {
+	if s == TaskLost {
+		return ci.StatusFailure
+	}
+	status, err := ci.ParseStatus(string(s))
+	if err != nil {
+		return ci.StatusUnknown
+	}
+	return status
 }
 
 // logPage is how many chunks are read at once: with chunks of at most about 1 MiB of text, which compresses to less

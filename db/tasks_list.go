@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/uptrace/bun"
 )
 
 // TaskView is a task with what lists show of its job and run.
@@ -50,4 +52,32 @@ func (d *DB) taskViews(ctx context.Context, ids []int64) ([]*TaskView, error) {
 		return nil, fmt.Errorf("list tasks: %w", err)
 	}
 	return tasks, nil
+}
+
+// JobTasks returns a page of the tasks of a job, the first one first, with their runners, and how many there are. Those
+// of a job that was passed on by a rerun are those of the job that ran.
+func (d *DB) JobTasks(ctx context.Context, job *Job, p Page) ([]*Task, int, error) {
+	var tasks []*Task
+	n, err := p.scan(ctx, ofJob(taskQuery(d, &tasks), job), "task.id")
+	if err != nil {
+		return nil, 0, fmt.Errorf("tasks of job %d: %w", job.ID, err)
+	}
+	return tasks, n, nil
+}
+
+// JobTask returns one of the tasks of a job. ErrNotFound if it has no such task.
+func (d *DB) JobTask(ctx context.Context, job *Job, id int64) (*Task, error) {
+	var tasks []*Task
+	if err := ofJob(taskQuery(d, &tasks), job).Where("task.id = ?", id).Scan(ctx); err != nil {
+		return nil, fmt.Errorf("task %d of job %d: %w", id, job.ID, err)
+	}
+	if len(tasks) == 0 {
+		return nil, fmt.Errorf("task %d of job %d: %w", id, job.ID, ErrNotFound)
+	}
+	return tasks[0], nil
+}
+
+// ofJob leaves the tasks of a job, and of the job whose latest task it shows.
+func ofJob(q *bun.SelectQuery, job *Job) *bun.SelectQuery {
+	return q.Where("task.job_id IN (SELECT ? UNION SELECT t.job_id FROM tasks AS t WHERE t.id = ?)", job.ID, job.TaskID)
 }

@@ -123,3 +123,28 @@ func restart(t *testing.T, s *stack) *stack {
 	*s = *again
 	return s
 }
+
+// TestARunnerIsKilledInTheMiddleOfAJob kills the official runner with -9 while it works. The job is handed out again, and
+// both of its tasks stay visible.
+func TestARunnerIsKilledInTheMiddleOfAJob(t *testing.T) {
+	s := ownStack(t)
+	marker := filepath.Join(t.TempDir(), "marker")
+	p := s.project(t, fmt.Sprintf(`on: workflow_dispatch
+jobs:
+  long:
+    runs-on: ubuntu-latest
+    steps: [{run: 'echo begin >> %[1]s; test "$(grep -c begin %[1]s)" -gt 1 || sleep 600'}]
+`, marker))
+	id := p.dispatch(t, nil)
+	eventually(t, func() bool { return count([]string{marker}, "begin") == 1 }, "the job runs")
+	require.NoError(t, syscall.Kill(s.info(t).PIDs.Runner, syscall.SIGKILL))
+	run := p.awaitEnd(t, id)
+	jobs := p.jobs(t, id)
+	require.Equal(t, "success", run.Conclusion, "%+v", jobs)
+	job, err := p.Job(t.Context(), p.repo, jobs["long"].ID)
+	require.NoError(t, err)
+	require.Len(t, job.Tasks, 2)
+	require.Equal(t, []string{"lost", ""}, []string{job.Tasks[0].Cause, job.Tasks[1].Cause})
+	require.Equal(t, "success", job.Tasks[1].Conclusion)
+	recordHistories(t, p, run, jobs, "runner-killed")
+}

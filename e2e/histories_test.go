@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"compress/gzip"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -29,6 +30,8 @@ func recordHistories(t *testing.T, p *project, run client.Run, jobs map[string]c
 	require.NoError(t, err)
 	defer c.Close()
 	require.NoError(t, os.MkdirAll(dir, 0o755))
+	// Histories of each version of behaviour stand beside each other.
+	name = fmt.Sprintf("v%d-%s", workflows.CurrentVersion, name)
 	record(t, c, workflows.RunWorkflowID(run.ID, run.Attempt), filepath.Join(dir, name+"-run.json.gz"))
 	for _, j := range jobs {
 		if j.Conclusion != "skipped" && j.RunnerName != "" {

@@ -66,11 +66,16 @@ func (b *contentBuilder) build(ctx context.Context, c *db.Claimed, secret, root 
 	if err != nil {
 		return nil, err
 	}
+	// Runners panic when there are no secrets at all (runner-protocol.md §6).
+	secrets := map[string]string{"GITEA_TOKEN": secret, "GITHUB_TOKEN": secret}
+	if c.ParentID != 0 {
+		if secrets, err = b.called(ctx, c, fields, secrets); err != nil {
+			return nil, err
+		}
+	}
 	return &runnerv1.Task{
-		Id: c.TaskID, WorkflowPayload: c.Payload, Context: &structpb.Struct{Fields: fields}, Needs: needs,
-		// Runners panic when there are no secrets at all (runner-protocol.md §6).
-		Secrets: map[string]string{"GITEA_TOKEN": secret, "GITHUB_TOKEN": secret},
-		Vars:    map[string]string{},
+		Id: c.TaskID, WorkflowPayload: c.Payload, Context: &structpb.Struct{Fields: fields}, Needs: needs, Secrets: secrets,
+		Vars: map[string]string{},
 	}, nil
 }
 
@@ -140,7 +145,7 @@ func (b *contentBuilder) needs(ctx context.Context, c *db.Claimed) (map[string]*
 	if len(c.Needs) == 0 {
 		return needs, nil
 	}
-	cells, err := b.db.NeedOutcomes(ctx, c.AttemptID, c.Needs)
+	cells, err := b.db.NeedOutcomes(ctx, c.AttemptID, c.ParentID, c.Needs)
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +161,7 @@ func mergeNeeds(cells []db.NeedOutcome) (map[string]*runnerv1.TaskNeed, error) {
 		if err != nil {
 			return nil, broken("needed job %s: %w", cell.Key, err)
 		}
-		outcomes[cell.Key] = append(outcomes[cell.Key], ci.Outcome{Status: status, Soft: cell.ContinueOnError})
+		outcomes[cell.Key] = append(outcomes[cell.Key], ci.Outcome{Status: status, Soft: cell.ContinueOnError, FailFast: cell.ByFailFast})
 		if needs[cell.Key] == nil {
 			needs[cell.Key] = &runnerv1.TaskNeed{Outputs: map[string]string{}}
 		}

@@ -103,7 +103,7 @@ func (d *deliverer) end(ctx context.Context, t db.TaskEnded) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, deliveryLimit)
 	defer cancel()
-	err := d.tasks.Complete(ctx, t.JobID, engine.TaskEnd{TaskID: t.TaskID, Status: string(t.Status), Reason: t.Reason})
+	err := d.tasks.Complete(ctx, t.JobID, engine.TaskEnd{TaskID: t.TaskID, Status: string(t.Status), Reason: t.Reason, Cause: t.Cause})
 	d.count(kindComplete, t.JobID, err)
 	return err
 }

@@ -156,8 +156,8 @@ func (g *Gateway) removeUsed(ctx context.Context, r *db.Runner) error {
 	return errRemoved
 }
 
-// handOver builds the content of a task that was just claimed. A task that cannot be built fails by itself: other
-// tasks must not suffer from it (known-problems.md B4). nil without an error means that there may be another one.
+// handOver builds the content of a task that was just claimed. A task that cannot be built ends by itself, and its job is
+// offered again as far as the workflow lets it: other tasks must not suffer from it (known-problems.md B4). nil without an error means that there may be another one.
 func (g *Gateway) handOver(ctx context.Context, r *db.Runner, got db.ClaimResult, secret, root string) (*runnerv1.Task, error) {
 	working, cancel := context.WithTimeout(context.WithoutCancel(ctx), queryLimit)
 	defer cancel()
@@ -170,7 +170,7 @@ func (g *Gateway) handOver(ctx context.Context, r *db.Runner, got db.ClaimResult
 		return nil, dbFault(err)
 	case err != nil:
 		g.log.Error("task cannot be built", "task", c.TaskID, "job", c.JobID, "error", err)
-		g.giveUp(c, g.db.FailTask, "the task could not be built: "+err.Error())
+		g.giveUp(c, g.db.RefuseTask, "the task could not be built: "+err.Error())
 		return nil, nil
 	case ctx.Err() != nil:
 		g.giveUp(c, g.db.ReleaseTask, "the runner went away before it got the task")

@@ -35,6 +35,8 @@ type Options struct {
 	RootURL string
 	// ActionsURL is where `uses: owner/repo@ref` is cloned from; default RootURL, or the address the runner used.
 	ActionsURL string
+	// CallEventName is the event that jobs of called workflows see: CallEventCaller (default) or CallEventOwn.
+	CallEventName string
 }
 
 func (o Options) withDefaults() Options {
@@ -44,6 +46,7 @@ func (o Options) withDefaults() Options {
 	o.ConfirmWithin = cmp.Or(o.ConfirmWithin, 30*time.Second)
 	o.LostAfter = cmp.Or(o.LostAfter, time.Minute)
 	o.MaxLogBytes = cmp.Or(o.MaxLogBytes, 1<<30)
+	o.CallEventName = cmp.Or(o.CallEventName, CallEventCaller)
 	o.RootURL = strings.TrimRight(o.RootURL, "/")
 	o.ActionsURL = strings.TrimRight(o.ActionsURL, "/")
 	return o

@@ -59,7 +59,9 @@ func newInstallation(t *testing.T) *installation {
 }
 
 func (in *installation) startWorker(t *testing.T) {
-	w := worker.New(in.temporal, activities.New(in.DB, activities.NewMetrics(in.registry)), worker.Options{
+	a, err := activities.New(in.DB, in.engine, activities.NewMetrics(in.registry), slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	w := worker.New(in.temporal, a, worker.Options{
 		Settings: workflows.Settings{Job: workflows.JobSettings{
 			QueueTimeout: time.Hour, LostAfter: 2 * time.Second, CancelGrace: time.Second, MaxTries: 3,
 		}},
@@ -192,8 +194,9 @@ func TestWorker(t *testing.T) {
 		running, waiting := dbtest.Job("running"), dbtest.Job("waiting")
 		run, _ := in.start(t, running, waiting, needing("blocked", "waiting"))
 		in.awaitSupervised(t, in.claim(t, running, 1))
-		require.NoError(t, in.RequestCancel(t.Context(), run.ID, 1, run.ActorID))
-		require.NoError(t, in.engine.CancelRun(t.Context(), run.ID, 1, run.ActorID))
+		_, err := in.RequestCancel(t.Context(), db.CancelRequest{RunID: run.ID, Attempt: 1, By: run.ActorID})
+		require.NoError(t, err)
+		require.NoError(t, in.engine.CancelRun(t.Context(), run.ID, 1, engine.CancelRequest{By: run.ActorID}))
 		require.Equal(t, ci.StatusCancelled, in.awaitEnd(t, run))
 		unheard, err := in.UnheardCancels(t.Context(), 0, 10)
 		require.NoError(t, err)
@@ -208,8 +211,9 @@ func TestWorker(t *testing.T) {
 		run, _ := in.start(t, a)
 		task := in.claim(t, a, 1)
 		in.awaitSupervised(t, task)
-		require.NoError(t, in.RequestCancel(t.Context(), run.ID, 1, run.ActorID))
-		require.NoError(t, in.engine.CancelRun(t.Context(), run.ID, 1, run.ActorID))
+		_, err = in.RequestCancel(t.Context(), db.CancelRequest{RunID: run.ID, Attempt: 1, By: run.ActorID})
+		require.NoError(t, err)
+		require.NoError(t, in.engine.CancelRun(t.Context(), run.ID, 1, engine.CancelRequest{By: run.ActorID}))
 		require.Equal(t, ci.StatusCancelled, in.awaitEnd(t, run))
 		require.NoError(t, in.NewSelect().Model(task).WherePK().Scan(t.Context()))
 		require.Equal(t, db.TaskCancelled, task.Status)
@@ -260,9 +264,9 @@ func (in *installation) testReconciler(t *testing.T) {
 	require.Equal(t, ci.StatusCancelled, run.Status)
 	require.NoError(t, in.NewSelect().Model(task).WherePK().Scan(t.Context()))
 	require.Equal(t, db.TaskCancelled, task.Status)
-	open, err := in.engine.RunOpen(t.Context(), run.ID, attempt.Number)
+	state, err := in.engine.RunState(t.Context(), run.ID, attempt.Number)
 	require.NoError(t, err)
-	require.False(t, open)
+	require.Equal(t, engine.RunGone, state)
 	r.Pass(t.Context())
 	requireRepairs(t, registry, 1, 1)
 }
@@ -274,6 +278,7 @@ func requireRepairs(t *testing.T, from prometheus.Gatherer, start, abandoned int
 		# TYPE pawl_reconciler_repairs_total counter
 		pawl_reconciler_repairs_total{kind="abandoned"} %d
 		pawl_reconciler_repairs_total{kind="cancel"} 0
+		pawl_reconciler_repairs_total{kind="news"} 0
 		pawl_reconciler_repairs_total{kind="push"} 0
 		pawl_reconciler_repairs_total{kind="start"} %d
 	`, abandoned, start))))

@@ -11,7 +11,12 @@ import (
 // transactions, and a local activity costs no round trip to the Temporal server.
 const (
 	ActivityLoadPlan      = "LoadPlan"
+	ActivityEnterGate     = "EnterGate"
+	ActivityReadNews      = "ReadNews"
 	ActivityEvaluateIfs   = "EvaluateIfs"
+	ActivityExpandJobs    = "ExpandJobs"
+	ActivityAdmitJobs     = "AdmitJobs"
+	ActivityConcludeCalls = "ConcludeCalls"
 	ActivityRecordStep    = "RecordStep"
 	ActivityAttachTask    = "AttachTask"
 	ActivityOfferAgain    = "OfferAgain"

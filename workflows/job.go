@@ -20,12 +20,12 @@ func Job(ctx workflow.Context, in JobInput) (JobResult, error) {
 		if err != nil {
 			return JobResult{}, err
 		}
-		again, err := j.retry(end)
+		next, err := j.retry(end)
 		if err != nil {
 			return JobResult{}, err
 		}
-		if !again {
-			return j.conclude(end), nil
+		if next != nil {
+			return j.conclude(*next), nil
 		}
 	}
 }
@@ -38,8 +38,9 @@ type job struct {
 	// ctx is not cancelled: what a job still has to write after a cancel must be written.
 	ctx     workflow.Context
 	changed workflow.ReceiveChannel
-	// try counts the offers from 1; losses are those of them whose runner was lost, misses those that reached none.
-	try, losses, misses int
+	// try counts the offers from 1; losses are those of them whose runner was lost, misses those that reached none, and
+	// ownTries those that the file's own `retry` counts.
+	try, losses, misses, ownTries int
 	// stand is the supervision of the task that a runner has now.
 	stand stand
 	// graceOver fires when a cancelled task may be ended by force; nil before a cancel.
@@ -170,10 +171,20 @@ func (j *job) superviseEnded(f workflow.Future) (TaskState, error) {
 		// Silence towards Temporal is no proof: the server or a gateway may have been away. The row knows.
 		return local[TaskState](j.ctx, ActivityCheckTask, CheckTask{TaskRef: ref, LostAfter: j.Settings.LostAfter})
 	case errors.As(err, &timeout):
-		return j.endTask(EndTask{Force: true, Reason: fmt.Sprintf("timed out after %d minutes", j.TimeoutMinutes)})
+		return j.timeOut()
 	default:
 		return j.attach()
 	}
+}
+
+// timeOut ends a task whose time is over. One that ended by itself at the last moment keeps its own end.
+func (j *job) timeOut() (TaskState, error) {
+	reason := fmt.Sprintf("timed out after %d minutes", j.TimeoutMinutes)
+	state, err := j.endTask(EndTask{Force: true, Reason: reason})
+	if state.End.Reason == reason {
+		state.End.Cause = CauseTimeout
+	}
+	return state, err
 }
 
 // cancelTask takes the offer back, or has the runner stop: at once, or after the grace for one that can finish.

@@ -36,6 +36,18 @@ type rows struct {
 	ends  []workflows.TaskState
 	ended []workflows.EndTask
 	again []workflows.OfferAgain
+	// retry is what the file asks for.
+	retry *ci.Retry
+}
+
+// offered are the offers that runners could have, without those that were shown before as waiting.
+func (r *rows) offered() (tries []int) {
+	for _, o := range r.again {
+		if o.NotBefore.IsZero() {
+			tries = append(tries, o.Try)
+		}
+	}
+	return tries
 }
 
 func (r *rows) AttachTask(context.Context, workflows.TaskRef) (workflows.TaskState, error) {
@@ -132,7 +144,9 @@ func runJob(t *testing.T, r *rows, prepare func(*testsuite.TestWorkflowEnvironme
 	if prepare != nil {
 		prepare(env)
 	}
-	env.ExecuteWorkflow(workflows.Job, workflows.JobInput{JobID: 1, TimeoutMinutes: 10, Settings: settings})
+	env.ExecuteWorkflow(workflows.Job, workflows.JobInput{
+		JobID: 1, TimeoutMinutes: 10, Settings: settings, Retry: r.retry, Version: workflows.CurrentVersion,
+	})
 	require.True(t, env.IsWorkflowCompleted())
 	require.NoError(t, env.GetWorkflowError())
 	var out workflows.JobResult
@@ -183,8 +197,8 @@ func TestLostRunnerIsRetriedAndThenGivenUp(t *testing.T) {
 	got := runJob(t, r, nil)
 	require.Equal(t, ci.StatusFailure, got.Status)
 	require.Contains(t, got.Reason, "given up after 3 tries")
-	require.Len(t, r.again, 2)
-	require.Equal(t, []int{2, 3}, []int{r.again[0].Try, r.again[1].Try})
+	require.Equal(t, []int{2, 3}, r.offered())
+	require.Equal(t, ci.ErrorTransient, got.Class)
 }
 
 func TestATaskThatReachedNoRunnerIsOfferedMoreOften(t *testing.T) {
@@ -194,7 +208,7 @@ func TestATaskThatReachedNoRunnerIsOfferedMoreOften(t *testing.T) {
 	}
 	r := &rows{attach: append(attach, ended("success", "")), supervise: ends(workflows.EndLost, "the runner never confirmed the task")}
 	require.Equal(t, ci.StatusSuccess, runJob(t, r, nil).Status)
-	require.Len(t, r.again, 10)
+	require.Len(t, r.offered(), 10)
 	require.Equal(t, "the runner never confirmed the task", r.again[0].Reason)
 }
 
@@ -215,13 +229,13 @@ func TestATaskThatEndedBeforeTheCancelKeepsItsEnd(t *testing.T) {
 func TestACancelledJobIsNotOfferedAgain(t *testing.T) {
 	gone := lost
 	gone.Confirmed = true
-	r := &rows{attach: states(running, gone, running, gone), supervise: silent, check: lost}
+	r := &rows{attach: states(running, gone, running, gone), supervise: silent, check: lost, ends: states(withdrawn)}
 	got := runJob(t, r, func(env *testsuite.TestWorkflowEnvironment) {
 		// The second retry pauses.
 		env.RegisterDelayedCallback(env.CancelWorkflow, time.Second)
 	})
 	require.Equal(t, ci.StatusCancelled, got.Status)
-	require.Len(t, r.again, 1)
+	require.Equal(t, []int{2}, r.offered())
 }
 
 func TestAFaultOfOursFailsTheWorkflow(t *testing.T) {
@@ -230,7 +244,9 @@ func TestAFaultOfOursFailsTheWorkflow(t *testing.T) {
 	env.RegisterActivityWithOptions(func(context.Context, workflows.TaskRef) (workflows.TaskState, error) {
 		return workflows.TaskState{}, temporal.NewNonRetryableApplicationError("gone", "not_found", nil)
 	}, activity.RegisterOptions{Name: workflows.ActivityAttachTask})
-	env.ExecuteWorkflow(workflows.Job, workflows.JobInput{JobID: 1, TimeoutMinutes: 10, Settings: settings})
+	env.ExecuteWorkflow(workflows.Job, workflows.JobInput{
+		JobID: 1, TimeoutMinutes: 10, Settings: settings, Version: workflows.CurrentVersion,
+	})
 	require.Error(t, env.GetWorkflowError(), "the run then ends what is left of the job")
 }
 
@@ -271,4 +287,90 @@ func TestSilenceWhileNobodyListenedIsNoLoss(t *testing.T) {
 	}
 	require.Equal(t, ci.StatusSuccess, runJob(t, r, nil).Status)
 	require.Empty(t, r.again)
+}
+
+func timedOut() workflows.TaskState { return ended("cancelled", "timed out after 10 minutes") }
+
+func TestAFailureIsTriedAgainWhenTheFileAsksForIt(t *testing.T) {
+	again := &ci.Retry{MaxAttempts: 3, OnFailure: true, Backoff: 30 * time.Second}
+	for _, c := range []struct {
+		name      string
+		retry     *ci.Retry
+		supervise func() (workflows.TaskEnd, error)
+		want      ci.Status
+		offered   []int
+	}{
+		{"not asked for", nil, ends("failure", ""), ci.StatusFailure, nil},
+		{"asked for something else", &ci.Retry{MaxAttempts: 3, OnTimeout: true}, ends("failure", ""), ci.StatusFailure, nil},
+		{"succeeds at last", again, answers(ends("failure", ""), ends("failure", ""), ends("success", "")), ci.StatusSuccess, []int{2, 3}},
+		{"fails to the end", again, ends("failure", ""), ci.StatusFailure, []int{2, 3}},
+		{"only once", &ci.Retry{MaxAttempts: 1, OnFailure: true}, ends("failure", ""), ci.StatusFailure, nil},
+		{"a cancel is no failure", again, ends("cancelled", ""), ci.StatusCancelled, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := &rows{attach: states(running), supervise: c.supervise, retry: c.retry}
+			require.Equal(t, c.want, runJob(t, r, nil).Status)
+			require.Equal(t, c.offered, r.offered())
+		})
+	}
+}
+
+func TestATimeoutIsTriedAgainWhenTheFileAsksForIt(t *testing.T) {
+	r := &rows{
+		attach: states(running), supervise: answers(tooLong, ends("success", "")), ends: states(timedOut()),
+		retry: &ci.Retry{MaxAttempts: 2, OnTimeout: true, Backoff: time.Second},
+	}
+	require.Equal(t, ci.StatusSuccess, runJob(t, r, nil).Status)
+	require.Equal(t, []int{2}, r.offered())
+	require.Equal(t, workflows.CauseTimeout, r.again[0].Cause)
+}
+
+func TestRetriesPauseLongerAndLonger(t *testing.T) {
+	r := &rows{
+		attach: states(running), supervise: ends("failure", ""),
+		retry: &ci.Retry{MaxAttempts: 4, OnFailure: true, Backoff: 40 * time.Minute},
+	}
+	began := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	runJob(t, r, func(env *testsuite.TestWorkflowEnvironment) { env.SetStartTime(began) })
+	var until []time.Duration
+	for _, o := range r.again {
+		if !o.NotBefore.IsZero() {
+			until = append(until, o.NotBefore.Sub(began).Round(time.Minute))
+		}
+	}
+	// 40 minutes, and then the longest pause of an hour, twice.
+	require.Equal(t, []time.Duration{40 * time.Minute, 100 * time.Minute, 160 * time.Minute}, until)
+}
+
+func TestACancelEndsTheWaitForARetry(t *testing.T) {
+	r := &rows{
+		attach: states(running), supervise: ends("failure", ""), ends: states(withdrawn),
+		retry: &ci.Retry{MaxAttempts: 3, OnFailure: true, Backoff: time.Hour},
+	}
+	got := runJob(t, r, func(env *testsuite.TestWorkflowEnvironment) {
+		env.RegisterDelayedCallback(env.CancelWorkflow, time.Minute)
+	})
+	require.Equal(t, ci.StatusCancelled, got.Status)
+	require.Empty(t, r.offered())
+	require.Len(t, r.ended, 1)
+}
+
+func TestLossesThatTheFileAllows(t *testing.T) {
+	gone := ended(workflows.EndLost, "the runner was not heard of")
+	gone.End.Cause = "lost"
+	r := &rows{attach: states(running), supervise: silent, check: gone, retry: &ci.Retry{MaxAttempts: 5, OnLost: true}}
+	got := runJob(t, r, nil)
+	require.Equal(t, ci.StatusFailure, got.Status)
+	require.Equal(t, []int{2, 3, 4, 5}, r.offered())
+}
+
+func TestAPauseDoesNotCountAsWaitingForARunner(t *testing.T) {
+	paused := queued
+	paused.Held = true
+	r := &rows{attach: states(queued, running), ends: states(paused), supervise: ends("success", "")}
+	got := runJob(t, r, func(env *testsuite.TestWorkflowEnvironment) {
+		env.RegisterDelayedCallback(func() { env.SignalWorkflow(workflows.SignalTaskChanged, nil) }, 100*time.Hour)
+	})
+	require.Equal(t, ci.StatusSuccess, got.Status)
+	require.Len(t, r.ended, 4, "a look each day")
 }

@@ -13,6 +13,8 @@ type RunInput struct {
 	RunID     int64 `json:"run_id"`
 	AttemptID int64 `json:"attempt_id"`
 	Attempt   int   `json:"attempt"`
+	// Version is the behaviour that the workflow keeps for its whole life (version.go).
+	Version int `json:"version,omitempty"`
 }
 
 // RunResult is how an attempt ended.
@@ -24,6 +26,10 @@ type RunResult struct {
 type CancelRequest struct {
 	// By is the id of the user who asked, 0 for the system.
 	By int64 `json:"by"`
+	// Reason says why, where it was not a user's wish.
+	Reason string `json:"reason,omitempty"`
+	// Force ends everything at once: no `if` is asked, and no runner.
+	Force bool `json:"force,omitempty"`
 }
 
 // RunState answers QueryState.
@@ -45,8 +51,14 @@ type JobState struct {
 type RunPlan struct {
 	// Keys are the jobs of the workflow file, in its order.
 	Keys []PlannedKey `json:"keys"`
-	// Jobs are their cells, in order.
+	// Jobs are their cells, in order; children stand behind their caller.
 	Jobs []PlannedJob `json:"jobs"`
+	// NeedsApproval: the run waits until somebody lets it begin.
+	NeedsApproval bool `json:"needs_approval,omitempty"`
+	// Gate is the run's place in its concurrency group; without a state it has none, or has not entered it yet.
+	Gate GateNews `json:"gate,omitzero"`
+	// HasGate says that the run has a concurrency group.
+	HasGate bool `json:"has_gate,omitempty"`
 }
 
 // PlannedKey is one job of the file with all its cells.
@@ -73,6 +85,21 @@ type PlannedJob struct {
 	TimeoutMinutes int `json:"timeout_minutes"`
 	// Status is terminal for a job that needs no run in this attempt.
 	Status ci.Status `json:"status"`
+	// Kind is empty for a job that a runner gets.
+	Kind ci.JobKind `json:"kind,omitempty"`
+	// Parent is the caller whose child the job is.
+	Parent int64 `json:"parent,omitempty"`
+	// Started: the job is on its way already, because it follows one of an earlier attempt, or is a caller whose
+	// children are there.
+	Started bool `json:"started,omitempty"`
+	// Gated: it has an environment or a concurrency group, which AdmitJobs looks at.
+	Gated bool `json:"gated,omitempty"`
+	// IfNeedsCells: a deferred job whose `if` can only be decided for each of its cells.
+	IfNeedsCells bool `json:"if_needs_cells,omitempty"`
+	// Retry is what the workflow file asks for.
+	Retry *ci.Retry `json:"retry,omitempty"`
+	// ByFailFast: a passed-through cell that was cancelled because another one had failed.
+	ByFailFast bool `json:"by_fail_fast,omitempty"`
 }
 
 // specs are the jobs as the schedule takes them.
@@ -88,7 +115,8 @@ func (p RunPlan) specs() []ci.JobSpec {
 		k := p.Keys[j.Key]
 		specs[i] = ci.JobSpec{
 			ID: j.ID, Key: k.Key, Needs: needs[j.Key], HasIf: j.HasIf, Soft: j.Soft, Status: j.Status,
-			FailFast: k.FailFast, MaxParallel: k.MaxParallel,
+			FailFast: k.FailFast, MaxParallel: k.MaxParallel, Parent: j.Parent, Kind: j.Kind, Started: j.Started,
+			ByFailFast: j.ByFailFast,
 		}
 	}
 	return specs
@@ -132,6 +160,10 @@ type JobEnd struct {
 	JobID  int64     `json:"job_id"`
 	Status ci.Status `json:"status"`
 	Reason string    `json:"reason,omitempty"`
+	// Class says what kind of fault ended it.
+	Class ci.ErrorClass `json:"class,omitempty"`
+	// FailFast: it was cancelled because another cell of its matrix failed.
+	FailFast bool `json:"fail_fast,omitempty"`
 }
 
 // Step is one move of a run, which RecordStep puts into the projection in one transaction.
@@ -141,14 +173,111 @@ type Step struct {
 	Ended []JobEnd `json:"ended,omitempty"`
 	// Offered are the jobs that are ready: their first offers are made.
 	Offered []int64 `json:"offered,omitempty"`
+	// Held are jobs that were to run and wait for something else than a runner: they are blocked.
+	Held []int64 `json:"held,omitempty"`
+	// Begun says that the run has got its approval and its place in its concurrency group.
+	Begun bool `json:"begun,omitempty"`
 	// CancelSeen says that the workflow has heard of a cancel request.
 	CancelSeen bool `json:"cancel_seen,omitempty"`
-	// Status is terminal in the last step, and else StatusUnknown.
+	// Release says that some of what ended may have been in a concurrency group.
+	Release bool `json:"release,omitempty"`
+	// Status is terminal in the last step, and else StatusUnknown; Reason says why the run ended so.
 	Status ci.Status `json:"status,omitempty"`
+	Reason string    `json:"reason,omitempty"`
+	// Events are for the timeline.
+	Events []TimelineEvent `json:"events,omitempty"`
 }
 
+// empty does not look at the events.
 func (s Step) empty() bool {
-	return len(s.Ended) == 0 && len(s.Offered) == 0 && !s.CancelSeen && s.Status == ci.StatusUnknown
+	return len(s.Ended) == 0 && len(s.Offered) == 0 && len(s.Held) == 0 && !s.Begun && !s.CancelSeen && s.Status == ci.StatusUnknown
+}
+
+// TimelineEvent is one thing that the workflow decided or heard of.
+type TimelineEvent struct {
+	// N counts the events of an attempt from 1.
+	N  int       `json:"n"`
+	At time.Time `json:"at"`
+	// JobID is 0 for what concerns the run.
+	JobID  int64  `json:"job_id,omitempty"`
+	Event  string `json:"event"`
+	Detail string `json:"detail,omitempty"`
+}
+
+// GateNews is the place of a run or job in its concurrency group.
+type GateNews struct {
+	// JobID is 0 for the run as a whole.
+	JobID  int64     `json:"job_id,omitempty"`
+	State  GateState `json:"state,omitempty"`
+	Reason string    `json:"reason,omitempty"`
+}
+
+// GateState is how far a member of a concurrency group is (execution-semantics.md §6).
+type GateState string
+
+// The states of a member.
+const (
+	GatePending  GateState = "pending"
+	GateHolding  GateState = "holding"
+	GateLeaving  GateState = "leaving"  // it holds, and was told to stop
+	GateReplaced GateState = "replaced" // a newer member has taken its place
+	GateRefused  GateState = "refused"  // it cannot wait here
+)
+
+// RunNews is what the workflow of a run waits for, as it is now.
+type RunNews struct {
+	// ApprovedBy is the login of who let the run begin.
+	Approved   bool   `json:"approved,omitempty"`
+	ApprovedBy string `json:"approved_by,omitempty"`
+	// Paused: no new job is given to a runner. PausedBy is the login of who asked for it.
+	Paused   bool   `json:"paused,omitempty"`
+	PausedBy string `json:"paused_by,omitempty"`
+	// Gate is the run's own place.
+	Gate GateNews `json:"gate,omitzero"`
+	// Leaving are jobs that were told to stop by a newer member of their group.
+	Leaving []GateNews `json:"leaving,omitempty"`
+	// Ended are the ends of jobs of an earlier attempt which jobs of this one follow.
+	Ended []JobEnd `json:"ended,omitempty"`
+}
+
+// Admission says what a job that is to run still waits for. With neither a hold nor an end it may go.
+type Admission struct {
+	JobID int64 `json:"job_id"`
+	// Hold is a reason to wait in words, such as that a reviewer has to approve.
+	Hold string `json:"hold,omitempty"`
+	// WaitUntil is set when the passing of time is part of what is waited for.
+	WaitUntil time.Time `json:"wait_until,omitzero"`
+	// Status is terminal when the job ends instead, for the Reason.
+	Status ci.Status `json:"status,omitempty"`
+	Reason string    `json:"reason,omitempty"`
+	// InGate: the job has entered a concurrency group.
+	InGate bool `json:"in_gate,omitempty"`
+}
+
+// Expansion is what became of a deferred job or a caller: its cells or children, or why there are none.
+type Expansion struct {
+	JobID int64  `json:"job_id"`
+	Error string `json:"error,omitempty"`
+	// Plan holds the new jobs.
+	Plan RunPlan `json:"plan,omitzero"`
+}
+
+// CallEnd is a caller whose children have all ended.
+type CallEnd struct {
+	JobID  int64     `json:"job_id"`
+	Status ci.Status `json:"status"`
+}
+
+// CallEnds is the input of ConcludeCalls.
+type CallEnds struct {
+	RunInput
+	Calls []CallEnd `json:"calls"`
+}
+
+// CallAnswer says what became of a caller's outputs; with an Error the caller fails.
+type CallAnswer struct {
+	JobID int64  `json:"job_id"`
+	Error string `json:"error,omitempty"`
 }
 
 // JobInput starts the workflow of a job.
@@ -158,6 +287,10 @@ type JobInput struct {
 	TimeoutMinutes int `json:"timeout_minutes"`
 	// Settings are the operator's, frozen when the job starts.
 	Settings JobSettings `json:"settings"`
+	// Retry is what the workflow file asks for.
+	Retry *ci.Retry `json:"retry,omitempty"`
+	// Version is that of the run.
+	Version int `json:"version,omitempty"`
 }
 
 // JobSettings are the operator's limits for jobs.
@@ -174,8 +307,9 @@ type JobSettings struct {
 
 // JobResult is how a job ended.
 type JobResult struct {
-	Status ci.Status `json:"status"`
-	Reason string    `json:"reason,omitempty"`
+	Status ci.Status     `json:"status"`
+	Reason string        `json:"reason,omitempty"`
+	Class  ci.ErrorClass `json:"class,omitempty"`
 }
 
 // TaskRef names a task by its job.
@@ -197,6 +331,8 @@ type TaskState struct {
 	Running time.Duration `json:"running,omitempty"`
 	// Confirmed says that the runner has reported on the task, so that it did reach it.
 	Confirmed bool `json:"confirmed,omitempty"`
+	// Held: the offer is kept from runners, because its run or repository is paused.
+	Held bool `json:"held,omitempty"`
 	// End is set in PhaseEnded.
 	End TaskEnd `json:"end,omitzero"`
 }
@@ -218,7 +354,15 @@ type TaskEnd struct {
 	// Status is a final db.TaskStatus in words; EndLost and EndWithdrawn are the ones that no job may end with.
 	Status string `json:"status"`
 	Reason string `json:"reason,omitempty"`
+	// Cause says more of an end: one of db's causes of a lost task, or CauseTimeout.
+	Cause string `json:"cause,omitempty"`
 }
+
+// Causes of ends that the workflow tells apart.
+const (
+	CauseTimeout     = "timeout"     // the job's time was over
+	CauseUnconfirmed = "unconfirmed" // no runner ever reported on the task
+)
 
 // Ends of a task that are no status of a job.
 const (
@@ -247,6 +391,9 @@ type CheckTask struct {
 // OfferAgain is the input of the activity of this name: it makes offer number Try of a job.
 type OfferAgain struct {
 	TaskRef
-	// Reason says why the last try did not count.
+	// Reason says why the last try did not count, Cause the same in a word.
 	Reason string `json:"reason"`
+	Cause  string `json:"cause,omitempty"`
+	// NotBefore keeps the offer from runners; a second call without it lets it go.
+	NotBefore time.Time `json:"not_before,omitzero"`
 }

@@ -22,12 +22,19 @@ const (
 const (
 	// SignalCancel asks a run's workflow to cancel; its argument is CancelRequest.
 	SignalCancel = "cancel"
+	// SignalChanged wakes a run's workflow to read its news. It has no argument: the rows are the truth.
+	SignalChanged = "changed"
 	// SignalTaskChanged wakes a job's workflow to look at its offer again. It has no argument: the row is the truth.
 	SignalTaskChanged = "task-changed"
 )
 
-// QueryState is answered by a run's workflow with RunState.
-const QueryState = "state"
+// Names of queries of a run's workflow.
+const (
+	// QueryState is answered with RunState.
+	QueryState = "state"
+	// QueryTimeline is answered with a list of TimelineEvent.
+	QueryTimeline = "timeline"
+)
 
 // Search attributes of run workflows, by which an SRE filters in the Temporal UI.
 const (

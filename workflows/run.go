@@ -32,24 +32,42 @@ type run struct {
 	parent workflow.Context
 	// ctx is not cancelled: what a run still has to decide and write after a cancel must be done.
 	ctx      workflow.Context
+	selector workflow.Selector
 	schedule *ci.Schedule
 	jobs     map[int64]runJob
-	// ready are the jobs decided to run whose offers are still to be made.
-	ready []int64
+
+	beginning beginning
+	news      news
+	cancel    cancellation
+	timeline  timeline
+
+	// chosen are the jobs decided to run that nobody has looked at further; held are those of them that wait for an
+	// approval, a time or their concurrency group; ready are those whose offers are still to be made.
+	chosen []ci.Candidate
+	held   map[int64]*hold
+	ready  []int64
+	// newlyHeld are to be shown as blocked by the next step.
+	newlyHeld []int64
 	// stops cancels the children that are open.
 	stops map[int64]workflow.CancelFunc
 	// abandoned are jobs whose workflow ended without a result, so that their task may still be open.
 	abandoned []int64
-	// reasons says of ended jobs why, where that is known.
-	reasons  map[int64]string
-	selector workflow.Selector
-	cancel   cancellation
+	// endings says more of jobs that ended than their status, until it is recorded.
+	endings map[int64]ending
+	// inGates: the run or one of its jobs has been in a concurrency group.
+	inGates bool
 }
 
 // runJob is a job of the plan with the key that names it.
 type runJob struct {
 	PlannedJob
 	key string
+}
+
+// ending is why a job ended as it did.
+type ending struct {
+	reason string
+	class  ci.ErrorClass
 }
 
 func newRun(ctx workflow.Context, s *Settings, in RunInput) (*run, error) {
@@ -60,15 +78,27 @@ func newRun(ctx workflow.Context, s *Settings, in RunInput) (*run, error) {
 		parent:   ctx,
 		ctx:      withLocal(detached),
 		jobs:     map[int64]runJob{},
+		held:     map[int64]*hold{},
 		stops:    map[int64]workflow.CancelFunc{},
-		reasons:  map[int64]string{},
+		endings:  map[int64]ending{},
 	}
 	r.selector = workflow.NewSelector(r.ctx)
 	r.listenForCancel()
-	if err := workflow.SetQueryHandler(ctx, QueryState, r.state); err != nil {
-		return nil, fmt.Errorf("set query handler: %w", err)
+	r.listenForNews()
+	if err := r.answerQueries(); err != nil {
+		return nil, err
 	}
 	return r, r.load()
+}
+
+func (r *run) answerQueries() error {
+	if err := workflow.SetQueryHandler(r.ctx, QueryState, r.state); err != nil {
+		return fmt.Errorf("set query handler: %w", err)
+	}
+	if err := workflow.SetQueryHandler(r.ctx, QueryTimeline, r.timeline.all); err != nil {
+		return fmt.Errorf("set query handler: %w", err)
+	}
+	return nil
 }
 
 // load reads the plan and makes the schedule of it. The plan was validated before the run was stored.
@@ -77,18 +107,29 @@ func (r *run) load() error {
 	if err != nil {
 		return fmt.Errorf("load plan: %w", err)
 	}
-	for _, j := range plan.Jobs {
-		r.jobs[j.ID] = runJob{PlannedJob: j, key: plan.Keys[j.Key].Key}
-	}
+	r.remember(plan)
 	if r.schedule, err = ci.NewSchedule(plan.specs()); err != nil {
 		return fmt.Errorf("plan of run %d: %w", r.RunID, err)
 	}
 	r.schedule.TakeChanges() // what the plan says of passed-through jobs is in the projection already
+	r.beginning = beginning{needsApproval: plan.NeedsApproval, hasGate: plan.HasGate, gate: plan.Gate}
+	r.inGates = plan.HasGate
 	return nil
+}
+
+// remember notes the jobs of a plan.
+func (r *run) remember(plan RunPlan) {
+	for _, j := range plan.Jobs {
+		r.jobs[j.ID] = runJob{PlannedJob: j, key: plan.Keys[j.Key].Key}
+	}
 }
 
 // execute takes one step after the other until every job has ended.
 func (r *run) execute() (RunResult, error) {
+	r.startLife()
+	if err := r.begin(); err != nil {
+		return RunResult{}, err
+	}
 	for {
 		r.endAbandoned()
 		if err := r.decide(); err != nil {
@@ -101,16 +142,19 @@ func (r *run) execute() (RunResult, error) {
 		if r.schedule.Done() {
 			return r.conclude()
 		}
-		r.wait()
+		if err := r.wait(); err != nil {
+			return RunResult{}, err
+		}
 	}
 }
 
 // wait returns when something happened, and takes along all that has, so that the ends of many jobs make one step.
-func (r *run) wait() {
+func (r *run) wait() error {
 	r.selector.Select(r.ctx)
 	for r.selector.HasPending() {
 		r.selector.Select(r.ctx)
 	}
+	return r.readNews()
 }
 
 func (r *run) conclude() (RunResult, error) {

@@ -25,6 +25,15 @@ type projection struct {
 	ifs     map[int64]workflows.IfAnswer
 	steps   []workflows.Step
 	ran     []int64
+	// What the other activities answer; of lists one after the other, the last repeated.
+	gate       workflows.GateNews
+	news       []workflows.RunNews
+	expansions map[int64]workflows.Expansion
+	admissions map[int64][]workflows.Admission
+	calls      map[int64]string
+	// forced are the jobs whose tasks were ended by force; inputs are what jobs were started with.
+	forced []int64
+	inputs map[int64]workflows.JobInput
 	// inFlight counts the jobs that run, peak the most at once.
 	inFlight, peak int
 }
@@ -50,14 +59,62 @@ func (p *projection) RecordStep(_ context.Context, s workflows.Step) (struct{}, 
 	return struct{}{}, nil
 }
 
-func (p *projection) EndTask(context.Context, workflows.EndTask) (workflows.TaskState, error) {
+func (p *projection) EndTask(_ context.Context, e workflows.EndTask) (workflows.TaskState, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if e.Force {
+		p.forced = append(p.forced, e.JobID)
+	}
 	return withdrawn, nil
 }
 
-func (p *projection) began(job int64) {
+func (p *projection) EnterGate(context.Context, workflows.RunInput) (workflows.GateNews, error) {
+	return p.gate, nil
+}
+
+func (p *projection) ReadNews(context.Context, workflows.RunInput) (workflows.RunNews, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.ran = append(p.ran, job)
+	return next(&p.news), nil
+}
+
+func (p *projection) ExpandJobs(_ context.Context, in workflows.IfQueries) (out []workflows.Expansion, err error) {
+	for _, q := range in.Queries {
+		e := p.expansions[q.JobID]
+		e.JobID = q.JobID
+		out = append(out, e)
+	}
+	return out, nil
+}
+
+func (p *projection) AdmitJobs(_ context.Context, in workflows.IfQueries) (out []workflows.Admission, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, q := range in.Queries {
+		list := p.admissions[q.JobID]
+		a := next(&list)
+		p.admissions[q.JobID] = list
+		a.JobID = q.JobID
+		out = append(out, a)
+	}
+	return out, nil
+}
+
+func (p *projection) ConcludeCalls(_ context.Context, in workflows.CallEnds) (out []workflows.CallAnswer, err error) {
+	for _, c := range in.Calls {
+		out = append(out, workflows.CallAnswer{JobID: c.JobID, Error: p.calls[c.JobID]})
+	}
+	return out, nil
+}
+
+func (p *projection) began(in workflows.JobInput) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ran = append(p.ran, in.JobID)
+	if p.inputs == nil {
+		p.inputs = map[int64]workflows.JobInput{}
+	}
+	p.inputs[in.JobID] = in
 	p.inFlight++
 	p.peak = max(p.peak, p.inFlight)
 }
@@ -69,7 +126,7 @@ func (p *projection) left() {
 }
 
 func (p *projection) job(ctx workflow.Context, in workflows.JobInput) (workflows.JobResult, error) {
-	p.began(in.JobID)
+	p.began(in)
 	defer p.left()
 	if p.hang[in.JobID] {
 		ctx.Done().Receive(ctx, nil)
@@ -91,10 +148,15 @@ func (p *projection) run(t *testing.T, prepare func(*testsuite.TestWorkflowEnvir
 	var suite testsuite.WorkflowTestSuite
 	env := suite.NewTestWorkflowEnvironment()
 	for name, fn := range map[string]any{
-		workflows.ActivityLoadPlan:    p.LoadPlan,
-		workflows.ActivityEvaluateIfs: p.EvaluateIfs,
-		workflows.ActivityRecordStep:  p.RecordStep,
-		workflows.ActivityEndTask:     p.EndTask,
+		workflows.ActivityLoadPlan:      p.LoadPlan,
+		workflows.ActivityEnterGate:     p.EnterGate,
+		workflows.ActivityReadNews:      p.ReadNews,
+		workflows.ActivityEvaluateIfs:   p.EvaluateIfs,
+		workflows.ActivityExpandJobs:    p.ExpandJobs,
+		workflows.ActivityAdmitJobs:     p.AdmitJobs,
+		workflows.ActivityConcludeCalls: p.ConcludeCalls,
+		workflows.ActivityRecordStep:    p.RecordStep,
+		workflows.ActivityEndTask:       p.EndTask,
 	} {
 		env.RegisterActivityWithOptions(fn, activity.RegisterOptions{Name: name})
 	}
@@ -102,7 +164,9 @@ func (p *projection) run(t *testing.T, prepare func(*testsuite.TestWorkflowEnvir
 	if prepare != nil {
 		prepare(env)
 	}
-	env.ExecuteWorkflow((&workflows.Settings{Job: settings}).Run, workflows.RunInput{RunID: 1, AttemptID: 2, Attempt: 1})
+	env.ExecuteWorkflow((&workflows.Settings{Job: settings}).Run, workflows.RunInput{
+		RunID: 1, AttemptID: 2, Attempt: 1, Version: workflows.CurrentVersion,
+	})
 	require.True(t, env.IsWorkflowCompleted())
 	require.NoError(t, env.GetWorkflowError())
 	var out workflows.RunResult
@@ -208,7 +272,7 @@ func TestFailFastStopsTheOtherCells(t *testing.T) {
 	}
 	status, ends := p.run(t, nil)
 	require.Equal(t, map[int64]ci.Status{1: failure, 2: cancelled, 3: cancelled, 4: success}, ends)
-	require.Equal(t, cancelled, status, "cancelled outranks failure (execution-semantics.md §2.2)")
+	require.Equal(t, failure, status, "what fail-fast stopped counts as the failure that stopped it")
 }
 
 func TestMaxParallelHoldsCellsBack(t *testing.T) {

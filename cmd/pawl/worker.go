@@ -70,7 +70,11 @@ func startWorker(ctx context.Context, b *backends, c workerConfig) (*workerPart,
 	if err := engine.EnsureSearchAttributes(ctx, b.temporal, b.config.TemporalNamespace); err != nil {
 		return nil, err
 	}
-	a := activities.New(b.db, activities.NewMetrics(b.registry))
+	temporal := engine.New(b.temporal, b.config.TemporalNamespace)
+	a, err := activities.New(b.db, temporal, activities.NewMetrics(b.registry), b.logger.With("component", "activities"))
+	if err != nil {
+		return nil, err
+	}
 	w := worker.New(b.temporal, a, worker.Options{Settings: c.settings(b.config.LostAfter), StickyCache: c.StickyCache})
 	if err := w.Start(); err != nil {
 		return nil, err

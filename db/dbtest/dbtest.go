@@ -87,5 +87,6 @@ func Offer(t testing.TB, d *db.DB, jobs ...*db.Job) {
 	for _, j := range jobs {
 		step.Offered = append(step.Offered, j.ID)
 	}
-	require.NoError(t, d.RecordStep(t.Context(), step))
+	_, err := d.RecordStep(t.Context(), step)
+	require.NoError(t, err)
 }

@@ -5,6 +5,9 @@ type Outcome struct {
 	Status Status
 	// Soft is the job's `continue-on-error`: its failure counts as success.
 	Soft bool
+	// FailFast says that the job was cancelled because another cell of its matrix failed: it counts as a failure, so
+	// that the matrix and the run are failed, and not cancelled.
+	FailFast bool
 }
 
 // Aggregate adds jobs up to the status of their attempt, of a whole matrix, or of a reusable-workflow
@@ -28,6 +31,9 @@ type tally struct {
 // add counts o in (n = 1) or out (n = -1).
 func (t *tally) add(o Outcome, n int) {
 	t.total += n
+	if o.FailFast && o.Status == StatusCancelled {
+		o.Status = StatusFailure
+	}
 	if o.Soft && o.Status == StatusFailure {
 		t.soft += n
 		return

@@ -15,6 +15,8 @@ func hard(list ...Status) []Outcome {
 	return out
 }
 
+var failedFast = Outcome{Status: StatusCancelled, FailFast: true}
+
 var soft = Outcome{Status: StatusFailure, Soft: true}
 
 // TestAggregate holds every row and example of execution-semantics.md §2.2.
@@ -44,6 +46,11 @@ func TestAggregate(t *testing.T) {
 		{"example: failure and cancelled", hard(StatusFailure, StatusCancelled), StatusCancelled},
 		{"example: soft and skipped", append(hard(StatusSkipped), soft), StatusSuccess},
 		{"example: skipped and cancelled", hard(StatusSkipped, StatusCancelled), StatusCancelled},
+		{"fail-fast: cancelled cells count as failed", append(hard(StatusSuccess, StatusFailure), failedFast), StatusFailure},
+		{"fail-fast: a job that was cancelled for another reason", append(hard(StatusFailure, StatusCancelled), failedFast), StatusCancelled},
+		{"fail-fast: others still run", append(hard(StatusFailure, StatusCancelling), failedFast), StatusCancelling},
+		{"fail-fast: a soft cell", append(hard(StatusFailure), Outcome{Status: StatusCancelled, Soft: true, FailFast: true}), StatusFailure},
+		{"fail-fast: a cell that succeeded all the same", []Outcome{{Status: StatusSuccess, FailFast: true}}, StatusSuccess},
 		{"soft only softens a failure", []Outcome{{Status: StatusCancelled, Soft: true}}, StatusCancelled},
 	} {
 		t.Run(tc.name, func(t *testing.T) { require.Equal(t, tc.want, Aggregate(tc.jobs)) })
@@ -53,7 +60,7 @@ func TestAggregate(t *testing.T) {
 func TestAggregateDoesNotDependOnOrderAndIsTerminalOnlyAtTheEnd(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		jobs := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Outcome {
-			return Outcome{Status: Status(rapid.IntRange(1, 8).Draw(t, "status")), Soft: rapid.Bool().Draw(t, "soft")}
+			return Outcome{Status: Status(rapid.IntRange(1, 8).Draw(t, "status")), Soft: rapid.Bool().Draw(t, "soft"), FailFast: rapid.Bool().Draw(t, "failfast")}
 		}), 1, 8).Draw(t, "jobs")
 		got := Aggregate(jobs)
 		require.Equal(t, got, Aggregate(rapid.Permutation(jobs).Draw(t, "shuffled")))

@@ -13,12 +13,13 @@ type Need struct {
 }
 
 // Facts are the values of the status functions of a job's `if`. They look at every ancestor, not only at
-// the direct needs (execution-semantics.md §4.2, GH rule).
+// the direct needs (execution-semantics.md §4.2, GH rule). Ancestors are jobs of the same file: a called workflow
+// knows nothing of what its caller needed.
 type Facts struct {
 	// Success is success(): every ancestor succeeded, and the run was not cancelled.
 	Success bool
 	// Failure is failure(): some ancestor failed, and the run was not cancelled. One failed cell of a matrix
-	// is enough, even if fail-fast cancelled the others and the matrix as a whole counts as cancelled.
+	// is enough, even if another one was cancelled and the matrix as a whole counts as cancelled.
 	Failure bool
 	// Cancelled is cancelled(): the run was cancelled. A single cancelled job does not count.
 	Cancelled bool
@@ -26,11 +27,13 @@ type Facts struct {
 
 // Candidate is a job whose time has come: everything it needs has ended.
 type Candidate struct {
-	ID    int64
-	Key   string
-	Needs []Need // in the order of the file
-	HasIf bool
-	Facts Facts
+	ID     int64
+	Parent int64   // as in its JobSpec
+	Kind   JobKind // as in its JobSpec
+	Key    string
+	Needs  []Need // in the order of the file
+	HasIf  bool
+	Facts  Facts
 }
 
 // Decision is the answer to a Candidate.
@@ -38,7 +41,9 @@ type Decision int8
 
 // The answers.
 const (
-	// DecisionRun offers the job to runners: it is waiting, and holds its place of max-parallel.
+	// DecisionRun offers the job to runners: it is waiting, and holds its place of max-parallel. For a caller it means
+	// that Adopt is next, or a Finish if the workflow that it calls cannot be had. A deferred job is not decided so: it
+	// is replaced by its cells (Expand).
 	DecisionRun Decision = iota + 1
 	// DecisionSkip ends it as skipped.
 	DecisionSkip
@@ -79,35 +84,44 @@ func DecisionForIf(c Candidate, holds bool) Decision {
 // input order. Deciding may bring up others (a skip settles a key or frees no place), so call it until it
 // returns nothing.
 func (s *Schedule) Candidates() []Candidate {
-	slices.SortFunc(s.open, func(a, b *key) int { return a.position - b.position })
 	var found []*job
 	stillOpen := s.open[:0]
 	for _, k := range s.open {
-		waiting := k.undecidedCells()
-		if len(waiting) == 0 {
-			k.isOpen = false
+		next := k.nextCells()
+		if len(next) == 0 {
+			k.isOpen = false // the end of a cell, which frees a place, opens it again
 			continue
 		}
 		stillOpen = append(stillOpen, k)
-		found = append(found, waiting[:min(len(waiting), k.permits())]...)
+		found = append(found, next...)
 	}
 	clear(s.open[len(stillOpen):])
 	s.open = stillOpen
-	slices.SortFunc(found, func(a, b *job) int { return a.position - b.position })
+	slices.SortFunc(found, byPlace)
 	return s.candidates(found)
 }
 
 func (s *Schedule) candidates(jobs []*job) []Candidate {
 	list := make([]Candidate, len(jobs))
 	for i, j := range jobs {
-		list[i] = Candidate{ID: j.ID, Key: j.Key, Needs: j.key.results(), HasIf: j.HasIf, Facts: s.factsFor(j.key)}
+		list[i] = Candidate{
+			ID: j.ID, Parent: j.Parent, Kind: j.Kind, Key: j.Key, Needs: j.key.results(), HasIf: j.HasIf, Facts: s.factsFor(j.key),
+		}
 	}
 	return list
 }
 
-func (k *key) undecidedCells() []*job {
+// nextCells returns the undecided cells that may go.
+func (k *key) nextCells() []*job {
+	for k.decided < len(k.cells) && k.cells[k.decided].phase != undecided {
+		k.decided++
+	}
 	var list []*job
-	for _, j := range k.cells {
+	permits := k.permits()
+	for _, j := range k.cells[k.decided:] {
+		if len(list) == permits {
+			break
+		}
 		if j.phase == undecided {
 			list = append(list, j)
 		}
@@ -160,12 +174,12 @@ func (k *key) factsWith(t *tally) Facts {
 
 // Decide answers a Candidate. A job can be decided once, and not before its needs have ended.
 func (s *Schedule) Decide(id int64, d Decision) error {
-	j, err := s.find(id, undecided, "decide")
+	j, err := s.findCandidate(id, "decide")
 	if err != nil {
 		return err
 	}
-	if j.key.waitsFor > 0 {
-		return fmt.Errorf("decide job %d (%s): %d of its needs have not ended", id, j.Key, j.key.waitsFor)
+	if d == DecisionRun && j.Kind == JobDeferred {
+		return fmt.Errorf("decide job %d (%s): it is deferred, so its cells run in its place", id, j.Key)
 	}
 	switch d {
 	case DecisionRun:

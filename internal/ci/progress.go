@@ -1,6 +1,9 @@
 package ci
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Start says that a runner has the job: it is running. Calling it again, or not at all before Finish, does
 // no harm. A job that was not decided to run, or has ended, is an error.
@@ -9,8 +12,34 @@ func (s *Schedule) Start(id int64) error {
 	if err != nil {
 		return err
 	}
-	if j.status == StatusWaiting {
+	if j.status == StatusWaiting || j.status == StatusBlocked {
 		s.move(j, inFlight, StatusRunning)
+	}
+	return nil
+}
+
+// Hold says that a job that is to run waits for something else than a runner, such as an approval: it is blocked. It
+// keeps its place of max-parallel. Calling it again does no harm; a job that is running already is an error.
+func (s *Schedule) Hold(id int64) error {
+	j, err := s.find(id, inFlight, "hold")
+	if err != nil {
+		return err
+	}
+	if j.status != StatusWaiting && j.status != StatusBlocked {
+		return fmt.Errorf("hold job %d (%s): it is %s", id, j.Key, j.status)
+	}
+	s.move(j, inFlight, StatusBlocked)
+	return nil
+}
+
+// Release ends a Hold: the job is waiting again. A job in flight that is not held is left as it is.
+func (s *Schedule) Release(id int64) error {
+	j, err := s.find(id, inFlight, "release")
+	if err != nil {
+		return err
+	}
+	if j.status == StatusBlocked {
+		s.move(j, inFlight, StatusWaiting)
 	}
 	return nil
 }
@@ -27,10 +56,11 @@ func (s *Schedule) Cancelling(id int64) error {
 }
 
 // Finish ends a job that is in flight. The status must be terminal; a second end is an error and changes
-// nothing, so a job ends exactly once.
+// nothing, so a job ends exactly once. So is the end of a caller before that of its children.
 //
 // When the job fails and its matrix is fail-fast, the cells that have not started are cancelled here, and
-// the ones in flight are returned: the caller stops them, and they end by a Finish of their own.
+// the ones in flight are returned: the caller stops them, and they end by a Finish of their own. For a cell that has
+// called a workflow its jobs are treated so.
 func (s *Schedule) Finish(id int64, status Status) (stop []int64, err error) {
 	if !status.Terminal() {
 		return nil, fmt.Errorf("finish job %d: %s is not an end", id, status)
@@ -38,6 +68,9 @@ func (s *Schedule) Finish(id int64, status Status) (stop []int64, err error) {
 	j, err := s.find(id, inFlight, "finish")
 	if err != nil {
 		return nil, err
+	}
+	if j.callee != nil && !j.isSettled() {
+		return nil, fmt.Errorf("finish job %d (%s): not all of the jobs that it calls have ended", id, j.Key)
 	}
 	return s.end(j, status), nil
 }
@@ -51,100 +84,38 @@ func (s *Schedule) end(j *job, status Status) (stop []int64) {
 	return stop
 }
 
-func (s *Schedule) stopSiblings(failed *job) (stop []int64) {
-	for _, j := range failed.key.cells {
-		switch {
-		case j == failed:
-		case j.phase == undecided:
-			s.move(j, ended, StatusCancelled)
-		case j.phase == inFlight && j.status != StatusCancelling:
-			stop = append(stop, j.ID)
-		}
-	}
-	return stop
-}
-
-// CancelAll cancels the attempt (execution-semantics.md §4.3, GH). From now on cancelled() is true, and
-// success() and failure() are false.
-//
-// Jobs that have not started and have no `if` end here as cancelled. Those with an `if` become Candidates
-// when their needs have ended, because always() or cancelled() may still let them run. The jobs in flight
-// are returned as candidates as well: the caller stops each one whose `if` does not hold any more
-// (DefaultDecision says so for those without). A second call does nothing and returns nothing.
-func (s *Schedule) CancelAll() []Candidate {
-	if s.cancelled {
-		return nil
-	}
-	s.cancelled = true
-	var flying []*job
-	for _, j := range s.jobs {
-		switch {
-		case j.phase == inFlight:
-			flying = append(flying, j)
-		case j.phase == undecided && !j.HasIf:
-			s.move(j, ended, StatusCancelled)
-		}
-	}
-	return s.candidates(flying)
-}
-
 // Expand replaces an undecided candidate by the cells of its matrix, for a matrix that could only be
-// evaluated when the needs had ended. The cells take over the candidate's key and needs. No cells at all
-// is an error: skip or fail the candidate instead.
+// evaluated when the needs had ended. The cells take over the candidate's key, needs and caller. No cells at all
+// is an error: skip or fail the candidate instead. An error changes nothing; above the limit of jobs it is a
+// TooManyJobsError.
 func (s *Schedule) Expand(id int64, cells []JobSpec) error {
-	j, err := s.find(id, undecided, "expand")
+	j, err := s.findCandidate(id, "expand")
 	if err != nil {
 		return err
 	}
-	if len(cells) == 0 || len(s.jobs)-1+len(cells) > MaxJobsPerRun {
-		return fmt.Errorf("expand job %d (%s): %d cells; a run has 1 to %d jobs", id, j.Key, len(cells), MaxJobsPerRun)
+	if len(cells) == 0 {
+		return fmt.Errorf("expand job %d (%s): no cells", id, j.Key)
 	}
-	if err := s.unusedIDs(j, cells); err != nil {
-		return err
+	if err := s.fits(cells, j); err != nil {
+		return fmt.Errorf("expand job %d (%s): %w", id, j.Key, err)
 	}
 	s.replace(j, cells)
 	return nil
 }
 
-// unusedIDs refuses ids that are in the attempt or come twice. The placeholder's own id may be used again.
-func (s *Schedule) unusedIDs(placeholder *job, cells []JobSpec) error {
-	seen := make(map[int64]bool, len(cells))
-	for _, c := range cells {
-		if other := s.byID[c.ID]; seen[c.ID] || other != nil && other != placeholder {
-			return fmt.Errorf("expand job %d (%s): id %d is given twice", placeholder.ID, placeholder.Key, c.ID)
-		}
-		seen[c.ID] = true
-	}
-	return nil
-}
-
 func (s *Schedule) replace(placeholder *job, cells []JobSpec) {
-	s.count(placeholder, -1)
+	placeholder.count(-1)
+	placeholder.phase = replaced
 	delete(s.byID, placeholder.ID)
-	k := placeholder.key
-	fresh := make([]*job, len(cells))
 	for i, c := range cells {
-		c.Key, c.Needs, c.Status = k.name, placeholder.Needs, StatusUnknown
-		fresh[i] = newJob(c, k, 0)
-		s.byID[c.ID] = fresh[i]
-		s.count(fresh[i], 1)
+		c.Parent, c.Key, c.Needs = placeholder.Parent, placeholder.Key, placeholder.Needs
+		c.Status, c.Started = StatusUnknown, false
+		j := newJob(c, placeholder.scope, placeholder.key, append(slices.Clone(placeholder.place), i))
+		placeholder.cells = append(placeholder.cells, j)
+		s.byID[j.ID] = j
 	}
-	k.cells = spliceJobs(k.cells, placeholder, fresh)
-	s.jobs = spliceJobs(s.jobs, placeholder, fresh)
-	for i, j := range s.jobs {
-		j.position = i
-	}
-}
-
-// spliceJobs returns list with the fresh jobs in the place of old.
-func spliceJobs(list []*job, old *job, fresh []*job) []*job {
-	out := make([]*job, 0, len(list)+len(fresh))
-	for _, j := range list {
-		if j == old {
-			out = append(out, fresh...)
-		} else {
-			out = append(out, j)
-		}
-	}
-	return out
+	k := placeholder.key
+	at := slices.Index(k.cells, placeholder)
+	k.cells = slices.Replace(k.cells, at, at+1, placeholder.cells...)
+	s.reopen(k)
 }

@@ -26,6 +26,14 @@ type Run struct {
 	StartedAt  time.Time `json:"started_at"`
 	StoppedAt  time.Time `json:"completed_at"`
 	Problems   []Problem `json:"problems"`
+
+	Reason            string `json:"reason"`
+	PendingReason     string `json:"pending_reason"`
+	PendingReasonKind string `json:"pending_reason_kind"`
+	Approval          string `json:"approval"`
+	Paused            bool   `json:"paused"`
+	ConcurrencyGroup  string `json:"concurrency_group"`
+	SourceRepoID      int64  `json:"scoped_workflow_source_repo_id"`
 }
 
 // Problem is a fault of a workflow file.
@@ -42,13 +50,38 @@ func (r Run) Done() bool { return r.Status == "completed" }
 // Job is the part of a job object that is used here.
 type Job struct {
 	ID         int64     `json:"id"`
+	RunID      int64     `json:"run_id"`
+	Attempt    int       `json:"run_attempt"`
 	Name       string    `json:"name"`
+	Labels     []string  `json:"labels"`
 	Status     string    `json:"status"`
 	Conclusion string    `json:"conclusion"`
 	RunnerName string    `json:"runner_name"`
 	StartedAt  time.Time `json:"started_at"`
 	StoppedAt  time.Time `json:"completed_at"`
 	Steps      []Step    `json:"steps"`
+
+	Reason            string `json:"reason"`
+	ErrorClass        string `json:"error_class"`
+	PendingReason     string `json:"pending_reason"`
+	PendingReasonKind string `json:"pending_reason_kind"`
+	// Kind is empty, call or deferred; ParentID is the caller of a job that was called.
+	Kind     string `json:"kind"`
+	Uses     string `json:"uses"`
+	ParentID int64  `json:"parent_job_id"`
+	// Tasks are there when the job was asked for alone.
+	Tasks []JobTask `json:"tasks"`
+}
+
+// JobTask is one hand-over of a job to a runner.
+type JobTask struct {
+	ID         int64  `json:"id"`
+	Try        int    `json:"try"`
+	RunnerName string `json:"runner_name"`
+	Status     string `json:"status"`
+	Conclusion string `json:"conclusion"`
+	Cause      string `json:"cause"`
+	Reason     string `json:"reason"`
 }
 
 // Done tells whether the job has ended.
@@ -127,6 +160,18 @@ func (c *Client) Runs(ctx context.Context, repo string) ([]Run, error) {
 	return out.Runs, c.call(ctx, http.MethodGet, "/repos/"+repo+"/actions/runs?limit=50", nil, &out)
 }
 
+// AttemptRun returns a run as of one of its attempts.
+func (c *Client) AttemptRun(ctx context.Context, repo string, id int64, attempt int) (Run, error) {
+	var out Run
+	return out, c.call(ctx, http.MethodGet, fmt.Sprintf("/repos/%s/actions/runs/%d/attempts/%d", repo, id, attempt), nil, &out)
+}
+
+// Job returns one job with its tasks.
+func (c *Client) Job(ctx context.Context, repo string, id int64) (Job, error) {
+	var out Job
+	return out, c.call(ctx, http.MethodGet, fmt.Sprintf("/repos/%s/actions/jobs/%d", repo, id), nil, &out)
+}
+
 // Jobs returns all jobs of the latest attempt of a run.
 func (c *Client) Jobs(ctx context.Context, repo string, run int64) ([]Job, error) {
 	return c.pageJobs(ctx, fmt.Sprintf("/repos/%s/actions/runs/%d/jobs", repo, run))
@@ -154,20 +199,19 @@ func (c *Client) pageJobs(ctx context.Context, path string) ([]Job, error) {
 	}
 }
 
-// Cancel asks for the end of a run.
-func (c *Client) Cancel(ctx context.Context, repo string, run int64) error {
-	return c.call(ctx, http.MethodPost, fmt.Sprintf("/repos/%s/actions/runs/%d/cancel", repo, run), nil, nil)
-}
-
-// Rerun makes a new attempt of a run.
-func (c *Client) Rerun(ctx context.Context, repo string, run int64) (Run, error) {
-	var out Run
-	return out, c.call(ctx, http.MethodPost, fmt.Sprintf("/repos/%s/actions/runs/%d/rerun", repo, run), nil, &out)
-}
-
 // JobLog returns the whole log of a job, at most limit bytes of it.
 func (c *Client) JobLog(ctx context.Context, repo string, job, limit int64) (string, error) {
-	resp, err := c.send(ctx, http.MethodGet, fmt.Sprintf("/repos/%s/actions/jobs/%d/logs", repo, job), nil)
+	return c.text(ctx, fmt.Sprintf("/repos/%s/actions/jobs/%d/logs", repo, job), limit)
+}
+
+// TaskLog returns the whole log of one task of a job, at most limit bytes of it.
+func (c *Client) TaskLog(ctx context.Context, repo string, job, task, limit int64) (string, error) {
+	return c.text(ctx, fmt.Sprintf("/repos/%s/actions/jobs/%d/logs?task=%d", repo, job, task), limit)
+}
+
+// text returns an answer that is no JSON.
+func (c *Client) text(ctx context.Context, path string, limit int64) (string, error) {
+	resp, err := c.send(ctx, http.MethodGet, path, nil)
 	if err != nil {
 		return "", err
 	}
@@ -200,4 +244,16 @@ func (c *Client) Tasks(ctx context.Context, repo string) ([]Task, error) {
 			return all, nil
 		}
 	}
+}
+
+// User is the part of a user object that is used here.
+type User struct {
+	ID    int64  `json:"id"`
+	Login string `json:"login"`
+}
+
+// Me returns the user of this client.
+func (c *Client) Me(ctx context.Context) (User, error) {
+	var out User
+	return out, c.call(ctx, http.MethodGet, "/user", nil, &out)
 }

@@ -28,8 +28,13 @@ type Runs interface {
 	// StartRun starts the workflow of an attempt; it does nothing when it was started before.
 	StartRun(ctx context.Context, s RunStart) error
 	// CancelRun tells the workflow of an attempt to cancel. A workflow that is gone is no error.
-	CancelRun(ctx context.Context, run int64, attempt int, by int64) error
+	CancelRun(ctx context.Context, run int64, attempt int, c CancelRequest) error
+	// WakeRun has the workflow of an attempt read its news. A workflow that is gone is no error.
+	WakeRun(ctx context.Context, run int64, attempt int) error
 }
+
+// CancelRequest says who cancels a run, why, and whether by force.
+type CancelRequest = workflows.CancelRequest
 
 // TaskEnd is how a task ended, as the job's workflow hears of it.
 type TaskEnd = workflows.TaskEnd

@@ -41,7 +41,7 @@ func (t *Temporal) EnsureRun(ctx context.Context, s RunStart) (started bool, err
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
 		EnableEagerStart:                         true,
 		TypedSearchAttributes:                    attributes(s),
-	}, workflows.RunWorkflowName, workflows.RunInput{RunID: s.RunID, AttemptID: s.AttemptID, Attempt: s.Attempt})
+	}, workflows.RunWorkflowName, workflows.RunInput{RunID: s.RunID, AttemptID: s.AttemptID, Attempt: s.Attempt, Version: workflows.CurrentVersion})
 	var before *serviceerror.WorkflowExecutionAlreadyStarted
 	if errors.As(err, &before) {
 		return false, nil
@@ -66,10 +66,15 @@ func attributes(s RunStart) temporal.SearchAttributes {
 }
 
 // CancelRun implements Runs.
-func (t *Temporal) CancelRun(ctx context.Context, run int64, attempt int, by int64) error {
-	err := t.client.SignalWorkflow(ctx, workflows.RunWorkflowID(run, attempt), "", workflows.SignalCancel,
-		workflows.CancelRequest{By: by})
+func (t *Temporal) CancelRun(ctx context.Context, run int64, attempt int, c CancelRequest) error {
+	err := t.client.SignalWorkflow(ctx, workflows.RunWorkflowID(run, attempt), "", workflows.SignalCancel, c)
 	return gone(err, "cancel run %d", run)
+}
+
+// WakeRun implements Runs.
+func (t *Temporal) WakeRun(ctx context.Context, run int64, attempt int) error {
+	err := t.client.SignalWorkflow(ctx, workflows.RunWorkflowID(run, attempt), "", workflows.SignalChanged, nil)
+	return gone(err, "wake run %d", run)
 }
 
 // Wake implements Tasks.
@@ -102,17 +107,33 @@ func gone(err error, format string, id int64) error {
 	return fmt.Errorf(format+": %w", id, err)
 }
 
-// RunOpen tells whether the workflow of an attempt is there and has not ended.
-func (t *Temporal) RunOpen(ctx context.Context, run int64, attempt int) (bool, error) {
+// RunState is what Temporal says of the workflow of an attempt.
+type RunState int
+
+// The states.
+const (
+	RunGone   RunState = iota // not there, or ended by somebody
+	RunOpen                   // going on
+	RunFailed                 // ended by a fault of its own
+)
+
+// RunState tells whether the workflow of an attempt is there and has not ended.
+func (t *Temporal) RunState(ctx context.Context, run int64, attempt int) (RunState, error) {
 	d, err := t.client.DescribeWorkflowExecution(ctx, workflows.RunWorkflowID(run, attempt), "")
 	var notFound *serviceerror.NotFound
 	if errors.As(err, &notFound) {
-		return false, nil
+		return RunGone, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("describe workflow of run %d: %w", run, err)
+		return RunGone, fmt.Errorf("describe workflow of run %d: %w", run, err)
 	}
-	return d.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, nil
+	switch d.GetWorkflowExecutionInfo().GetStatus() {
+	case enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING:
+		return RunOpen, nil
+	case enumspb.WORKFLOW_EXECUTION_STATUS_FAILED:
+		return RunFailed, nil
+	}
+	return RunGone, nil
 }
 
 // Unreachable tells whether an error means that Temporal, or the way to it, is away as a whole, and not that it

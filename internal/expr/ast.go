@@ -56,6 +56,7 @@ type (
 type Expression struct {
 	root  node
 	names []Name
+	nodes int
 }
 
 // Name is a context or a function that an expression uses, in lower case.
@@ -63,6 +64,9 @@ type Name struct {
 	Offset int
 	Name   string
 	Call   bool // a function
+	// Property is the `name` behind a context in `context.name`, as it is written. It is empty where the context
+	// stands alone or is asked in another way, such as `context[…]`.
+	Property string
 }
 
 // Names returns every use of a context or function, in the order of the text.

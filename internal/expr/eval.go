@@ -30,11 +30,13 @@ type Status struct {
 type Env struct {
 	Context Context
 	Status  *Status
+	// Budget, if there is one, is what this evaluation may cost together with others.
+	Budget *Budget
 }
 
 // Eval evaluates the expression. The error is an *Error.
 func (e *Expression) Eval(env Env) (any, error) {
-	v, err := newEvaluator(env).value(e.root)
+	v, err := newEvaluator(env).whole(e)
 	if err != nil {
 		return nil, err
 	}
@@ -52,6 +54,14 @@ type evaluator struct {
 
 func newEvaluator(env Env) *evaluator { return &evaluator{env: env} }
 
+// whole evaluates an expression; each of its parts costs something even if it makes no text.
+func (ev *evaluator) whole(e *Expression) (any, error) {
+	if err := ev.spend(0, workPerNode*e.nodes); err != nil {
+		return nil, err
+	}
+	return ev.value(e.root)
+}
+
 // value evaluates n and reads the result as one of the kinds of the language.
 func (ev *evaluator) value(n node) (any, error) {
 	v, err := n.eval(ev)
@@ -66,6 +76,9 @@ func (ev *evaluator) spend(offset, bytes int) error {
 	ev.work += bytes
 	if ev.work > MaxWork {
 		return errorAt(offset, "the expression takes too much work")
+	}
+	if !ev.env.Budget.Spend(bytes) {
+		return errorAt(offset, "the expressions take too much work together")
 	}
 	return nil
 }

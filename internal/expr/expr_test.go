@@ -141,7 +141,7 @@ func TestErrors(t *testing.T) {
 		{"secrets.X", 0, "the context 'secrets' is not available here"},
 		{"1 == env.X", 5, "the context 'env' is not available here"},
 		{"hashFiles('x')", 0, "hashFiles() is not available here"},
-		{"fromJSON('')", 0, "fromJSON: the text ends too early"},
+		{"fromJSON('')", 0, "fromJSON: the text is empty"},
 		{"fromJSON('{')", 0, "fromJSON: the text ends too early"},
 		{"fromJSON('1 2')", 0, "fromJSON: there is more than one value"},
 		{"fromJSON('{a:1}')", 0, "fromJSON: invalid character"},
@@ -208,7 +208,9 @@ func TestNothingExplodes(t *testing.T) {
 func TestNames(t *testing.T) {
 	tpl, err := ParseTemplate("x ${{ github.ref }} ${{ contains(Needs.a.outputs.x, matrix[vars.k]) }}")
 	require.NoError(t, err)
-	require.Equal(t, []Name{{6, "github", false}, {24, "contains", true}, {33, "needs", false}, {52, "matrix", false}, {59, "vars", false}}, tpl.Names())
+	require.Equal(t, []Name{
+		{6, "github", false, "ref"}, {24, "contains", true, ""}, {33, "needs", false, "a"}, {52, "matrix", false, ""}, {59, "vars", false, "k"},
+	}, tpl.Names())
 }
 
 func TestLookupIsDeterministic(t *testing.T) {

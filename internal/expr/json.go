@@ -131,8 +131,8 @@ func fromJSON(ev *evaluator, offset int, args []any) (any, error) {
 		return nil, errorAt(offset, "fromJSON() takes a text, not a list or an object")
 	}
 	text := ToString(args[0])
-	// Every element costs some tens of bytes of memory for two of text.
-	if err := ev.spend(offset, 16*len(text)); err != nil {
+	// Every element costs some tens of bytes of memory, and as many nanoseconds, for two of text.
+	if err := ev.spend(offset, 48*len(text)); err != nil {
 		return nil, err
 	}
 	v, err := ParseJSON(text)
@@ -147,6 +147,9 @@ func fromJSON(ev *evaluator, offset int, args []any) (any, error) {
 func ParseJSON(text string) (any, error) {
 	if len(text) > MaxStringBytes {
 		return nil, fmt.Errorf("the text is longer than %d bytes", MaxStringBytes)
+	}
+	if strings.TrimSpace(text) == "" {
+		return nil, errors.New("the text is empty")
 	}
 	decoder := json.NewDecoder(strings.NewReader(text))
 	decoder.UseNumber()

@@ -12,6 +12,8 @@ const (
 	MaxStringBytes = 1 << 20
 	// MaxWork is the number of bytes that one evaluation may read and write in all.
 	MaxWork = 64 << 20
+	// workPerNode is what one value or operator costs in that account, whatever it reads or writes.
+	workPerNode = 32
 	// MaxJSONDepth is how deeply the text given to fromJSON may be nested.
 	MaxJSONDepth = 100
 )

@@ -36,7 +36,7 @@ func parsePrefix(src string) (*Expression, int, error) {
 	if p.tok.offset > MaxExpressionChars {
 		return nil, 0, errorAt(0, "the expression is longer than %d characters", MaxExpressionChars)
 	}
-	return &Expression{root: root, names: p.names}, p.tok.offset, nil
+	return &Expression{root: root, names: p.names, nodes: p.nodes}, p.tok.offset, nil
 }
 
 // parser reads one expression by precedence climbing, one token ahead.
@@ -173,6 +173,9 @@ func (p *parser) property(of node) (node, error) {
 	case p.isSign("*"):
 		return &star{offset: offset, of: of}, p.advance()
 	case name.kind == tokName:
+		if _, ok := of.(*variable); ok {
+			p.names[len(p.names)-1].Property = name.text // nothing was named since
+		}
 		return &index{offset: offset, of: of, key: literal{name.text}}, p.advance()
 	}
 	return nil, errorAt(name.offset, "expected a property name after '.', found %s", name)

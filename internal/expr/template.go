@@ -104,7 +104,7 @@ func (t *Template) EvalString(env Env) (string, error) {
 	for _, p := range t.parts {
 		text := p.text
 		if p.expr != nil {
-			v, err := ev.value(p.expr.root)
+			v, err := ev.whole(p.expr)
 			if err != nil {
 				return "", shift(err, p.offset)
 			}

@@ -22,9 +22,11 @@ type Engine interface {
 	// EnsureRun starts the workflow of an attempt, and tells whether it was missing.
 	EnsureRun(ctx context.Context, s engine.RunStart) (started bool, err error)
 	// CancelRun tells the workflow of an attempt to cancel. A workflow that is gone is no error.
-	CancelRun(ctx context.Context, run int64, attempt int, by int64) error
-	// RunOpen tells whether the workflow of an attempt is there and has not ended.
-	RunOpen(ctx context.Context, run int64, attempt int) (bool, error)
+	CancelRun(ctx context.Context, run int64, attempt int, c engine.CancelRequest) error
+	// WakeRun has the workflow of an attempt read its news. A workflow that is gone is no error.
+	WakeRun(ctx context.Context, run int64, attempt int) error
+	// RunState tells whether the workflow of an attempt is there and has not ended.
+	RunState(ctx context.Context, run int64, attempt int) (engine.RunState, error)
 }
 
 // Pusher finishes pushes that a crash cut short.
@@ -59,8 +61,9 @@ type Reconciler struct {
 	cursor    int64
 	compareAt time.Time
 	// What no worker has taken up, and pushes that cannot be finished, is tried again after growing pauses.
-	unstarted, unheard *pacing.Pacer[db.OpenAttempt]
-	unfinished         *pacing.Pacer[*db.Repository]
+	unstarted, unread *pacing.Pacer[db.OpenAttempt]
+	unheard           *pacing.Pacer[db.UnheardCancel]
+	unfinished        *pacing.Pacer[*db.Repository]
 }
 
 // Pauses between two tries of the same thing. A signal takes a place in a workflow's history, which is limited.
@@ -89,7 +92,8 @@ func New(c Config) *Reconciler {
 	attempt := func(a db.OpenAttempt) int64 { return a.AttemptID }
 	return &Reconciler{
 		Config: c, repairs: newRepairs(c.Registerer),
-		unstarted: pacing.New(firstPause, mostPause, attempt), unheard: pacing.New(firstPause, mostPause, attempt),
+		unstarted: pacing.New(firstPause, mostPause, attempt), unread: pacing.New(firstPause, mostPause, attempt),
+		unheard:    pacing.New(firstPause, mostPause, func(c db.UnheardCancel) int64 { return c.AttemptID }),
 		unfinished: pacing.New(firstPause, mostPause, func(r *db.Repository) int64 { return r.ID }),
 	}
 }
@@ -98,7 +102,7 @@ func newRepairs(to prometheus.Registerer) *prometheus.CounterVec {
 	repairs := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "pawl_reconciler_repairs_total", Help: "Differences between Postgres and Temporal that were repaired, by kind.",
 	}, []string{"kind"})
-	for _, kind := range []string{kindStart, kindCancel, kindPush, kindAbandoned} {
+	for _, kind := range []string{kindStart, kindCancel, kindNews, kindPush, kindAbandoned} {
 		repairs.WithLabelValues(kind)
 	}
 	to.MustRegister(repairs)
@@ -109,6 +113,7 @@ func newRepairs(to prometheus.Registerer) *prometheus.CounterVec {
 const (
 	kindStart     = "start"     // a stored attempt had no workflow
 	kindCancel    = "cancel"    // a workflow had not heard of a cancel
+	kindNews      = "news"      // a workflow had not read what it waits for
 	kindPush      = "push"      // a push had not become events
 	kindAbandoned = "abandoned" // a workflow had ended without its attempt
 )
@@ -134,7 +139,7 @@ const lockKey = 0x7265636f // "reco"
 // up nothing else.
 func (r *Reconciler) Pass(ctx context.Context) {
 	err := r.DB.WithLock(ctx, lockKey, func(ctx context.Context) error {
-		return errors.Join(r.starts(ctx), r.cancels(ctx), r.pushes(ctx), r.abandoned(ctx))
+		return errors.Join(r.starts(ctx), r.cancels(ctx), r.news(ctx), r.pushes(ctx), r.abandoned(ctx))
 	})
 	if err != nil && ctx.Err() == nil {
 		r.Logger.WarnContext(ctx, "reconcile", "error", err)
@@ -176,12 +181,32 @@ func (r *Reconciler) cancels(ctx context.Context) error {
 }
 
 // cancel sends a signal. Most were only not read yet, so that sending it again is no further repair.
-func (r *Reconciler) cancel(ctx context.Context, a db.OpenAttempt) error {
-	if err := r.Engine.CancelRun(ctx, a.RunID, a.Attempt, 0); err != nil {
+func (r *Reconciler) cancel(ctx context.Context, c db.UnheardCancel) error {
+	request := engine.CancelRequest{By: c.By, Reason: c.Reason, Force: c.Forced}
+	if err := r.Engine.CancelRun(ctx, c.RunID, c.Attempt, request); err != nil {
 		return err
 	}
-	if first := r.unheard.Done(r.Now(), a); first {
-		r.repaired(ctx, kindCancel, a.RunID)
+	if first := r.unheard.Done(r.Now(), c); first {
+		r.repaired(ctx, kindCancel, c.RunID)
+	}
+	return nil
+}
+
+// news wakes workflows that have not read what they wait for: their place in a concurrency group, an approval.
+func (r *Reconciler) news(ctx context.Context) error {
+	attempts, err := r.DB.UnseenNews(ctx, r.Age, batch)
+	if err != nil {
+		return err
+	}
+	return each(ctx, "news", r.unread.Due(r.Now(), attempts), r.wake)
+}
+
+func (r *Reconciler) wake(ctx context.Context, a db.OpenAttempt) error {
+	if err := r.Engine.WakeRun(ctx, a.RunID, a.Attempt); err != nil {
+		return err
+	}
+	if first := r.unread.Done(r.Now(), a); first {
+		r.repaired(ctx, kindNews, a.RunID)
 	}
 	return nil
 }
@@ -232,13 +257,20 @@ func (r *Reconciler) abandoned(ctx context.Context) error {
 }
 
 // compare ends an attempt whose workflow is not open, unless the workflow has done so since the attempt was listed.
+// That a workflow failed by itself is a fault of ours, of which administrators are told.
 func (r *Reconciler) compare(ctx context.Context, a db.OpenAttempt) error {
-	open, err := r.Engine.RunOpen(ctx, a.RunID, a.Attempt)
-	if err != nil || open {
+	state, err := r.Engine.RunState(ctx, a.RunID, a.Attempt)
+	if err != nil || state == engine.RunOpen {
 		return err
 	}
-	const reason = "the workflow of the run was ended in Temporal"
-	changed, err := r.DB.AbandonAttempt(ctx, a.RunID, a.AttemptID, ci.StatusCancelled, reason)
+	status, reason := ci.StatusCancelled, "the workflow of the run was ended in Temporal"
+	if state == engine.RunFailed {
+		status, reason = ci.StatusFailure, "the workflow of the run failed; its history in Temporal says why"
+		if err := r.DB.AlertFailedRun(ctx, a.AttemptID, reason); err != nil {
+			return err
+		}
+	}
+	changed, err := r.DB.AbandonAttempt(ctx, a.RunID, a.AttemptID, status, reason)
 	if changed {
 		r.repaired(ctx, kindAbandoned, a.RunID)
 	}

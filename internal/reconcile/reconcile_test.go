@@ -24,10 +24,12 @@ func TestMain(m *testing.M) { dbtest.Main(m) }
 type fake struct {
 	ensure  func(context.Context, engine.RunStart) (bool, error)
 	signal  func(run int64) error
-	open    func(run int64) (bool, error)
+	state   func(run int64) (engine.RunState, error)
 	replay  func(context.Context, *db.Repository) (int, error)
 	started []int64
 	sent    int
+	woken   []int64
+	request engine.CancelRequest
 }
 
 func (f *fake) EnsureRun(ctx context.Context, s engine.RunStart) (bool, error) {
@@ -38,7 +40,13 @@ func (f *fake) EnsureRun(ctx context.Context, s engine.RunStart) (bool, error) {
 	return f.ensure(ctx, s)
 }
 
-func (f *fake) CancelRun(_ context.Context, run int64, _ int, _ int64) error {
+func (f *fake) WakeRun(_ context.Context, run int64, _ int) error {
+	f.woken = append(f.woken, run)
+	return nil
+}
+
+func (f *fake) CancelRun(_ context.Context, run int64, _ int, c engine.CancelRequest) error {
+	f.request = c
 	f.sent++
 	if f.signal == nil {
 		return nil
@@ -46,11 +54,11 @@ func (f *fake) CancelRun(_ context.Context, run int64, _ int, _ int64) error {
 	return f.signal(run)
 }
 
-func (f *fake) RunOpen(_ context.Context, run int64, _ int) (bool, error) {
-	if f.open == nil {
-		return true, nil
+func (f *fake) RunState(_ context.Context, run int64, _ int) (engine.RunState, error) {
+	if f.state == nil {
+		return engine.RunOpen, nil
 	}
-	return f.open(run)
+	return f.state(run)
 }
 
 func (f *fake) ReplayPush(ctx context.Context, repo *db.Repository) (int, error) {
@@ -112,7 +120,8 @@ func (f *fixture) pushing(repo *db.Repository) (id int64) {
 func (f *fixture) end(run *db.Run, attempt *db.Attempt) {
 	f.t.Helper()
 	step := db.RunStep{RunID: run.ID, AttemptID: attempt.ID, Status: ci.StatusSuccess}
-	require.NoError(f.t, f.db.RecordStep(f.t.Context(), step))
+	_, err := f.db.RecordStep(f.t.Context(), step)
+	require.NoError(f.t, err)
 }
 
 func (f *fixture) status(run *db.Run) ci.Status {
@@ -140,7 +149,7 @@ func TestOneBadItemHoldsUpNothingElse(t *testing.T) {
 	badCancel, _ := f.begun()
 	goodCancel, _ := f.begun()
 	for _, run := range []*db.Run{badCancel, goodCancel} {
-		require.NoError(t, f.db.RequestCancel(t.Context(), run.ID, 1, run.ActorID))
+		f.cancel(run)
 	}
 	badOpen, _ := f.begun()
 	gone, _ := f.begun()
@@ -159,7 +168,12 @@ func TestOneBadItemHoldsUpNothingElse(t *testing.T) {
 	}
 	f.ensure = func(_ context.Context, s engine.RunStart) (bool, error) { return true, badIf(s.RunID == badStart.ID) }
 	f.signal = func(run int64) error { return badIf(run == badCancel.ID) }
-	f.open = func(run int64) (bool, error) { return run != gone.ID, badIf(run == badOpen.ID) }
+	f.state = func(run int64) (engine.RunState, error) {
+		if run == gone.ID {
+			return engine.RunGone, nil
+		}
+		return engine.RunOpen, badIf(run == badOpen.ID)
+	}
 	f.replay = func(_ context.Context, r *db.Repository) (int, error) {
 		if r.ID == goodRepo.ID {
 			return 1, nil
@@ -221,7 +235,7 @@ func TestEveryItemHasADeadline(t *testing.T) {
 func TestCancelIsRepeatedMoreAndMoreRarely(t *testing.T) {
 	f := newFixture(t)
 	run, attempt := f.begun()
-	require.NoError(t, f.db.RequestCancel(t.Context(), run.ID, 1, run.ActorID))
+	f.cancel(run)
 	for range 12 * 60 {
 		f.pass(time.Minute)
 	}
@@ -229,7 +243,8 @@ func TestCancelIsRepeatedMoreAndMoreRarely(t *testing.T) {
 	require.Greater(t, f.sent, 140, "once in five minutes")
 	f.requireRepairs(0, 1, 0, 0)
 
-	require.NoError(t, f.db.RecordStep(t.Context(), db.RunStep{RunID: run.ID, AttemptID: attempt.ID, CancelSeen: true}))
+	_, err := f.db.RecordStep(t.Context(), db.RunStep{RunID: run.ID, AttemptID: attempt.ID, CancelSeen: true})
+	require.NoError(t, err)
 	before := f.sent
 	f.pass(time.Hour)
 	require.Equal(t, before, f.sent)
@@ -238,7 +253,7 @@ func TestCancelIsRepeatedMoreAndMoreRarely(t *testing.T) {
 func TestCancelThatFailedIsRepeatedAtOnce(t *testing.T) {
 	f := newFixture(t)
 	run, _ := f.begun()
-	require.NoError(t, f.db.RequestCancel(t.Context(), run.ID, 1, run.ActorID))
+	f.cancel(run)
 	f.signal = func(int64) error { return serviceerror.NewUnavailable("away") }
 	for range 20 {
 		f.pass(2 * time.Second)
@@ -265,7 +280,7 @@ func TestWorkflowThatEndedBeforeAWorkerCameIsAbandoned(t *testing.T) {
 	f := newFixture(t)
 	run, _ := f.stored()
 	f.ensure = func(context.Context, engine.RunStart) (bool, error) { return false, nil }
-	f.open = func(int64) (bool, error) { return false, nil }
+	f.state = func(int64) (engine.RunState, error) { return engine.RunGone, nil }
 	f.pass(0)
 	f.requireRepairs(0, 0, 0, 1)
 	require.Equal(t, ci.StatusCancelled, f.status(run))
@@ -274,9 +289,9 @@ func TestWorkflowThatEndedBeforeAWorkerCameIsAbandoned(t *testing.T) {
 func TestRunThatEndsWhileItIsLookedAtIsNoRepair(t *testing.T) {
 	f := newFixture(t)
 	run, attempt := f.begun()
-	f.open = func(int64) (bool, error) {
+	f.state = func(int64) (engine.RunState, error) {
 		f.end(run, attempt)
-		return false, nil
+		return engine.RunGone, nil
 	}
 	f.pass(0)
 	f.requireRepairs(0, 0, 0, 0)
@@ -302,4 +317,10 @@ func TestHangingRepositoriesHoldUpNoOther(t *testing.T) {
 		f.pass(time.Second)
 	}
 	f.requireRepairs(0, 0, 1, 0)
+}
+
+func (f *fixture) cancel(run *db.Run) {
+	f.t.Helper()
+	_, err := f.db.RequestCancel(f.t.Context(), db.CancelRequest{RunID: run.ID, Attempt: 1, By: run.ActorID})
+	require.NoError(f.t, err)
 }

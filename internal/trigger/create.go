@@ -9,6 +9,7 @@ import (
 	"github.com/pawl-ci/pawl/db"
 	"github.com/pawl-ci/pawl/internal/ci"
 	"github.com/pawl-ci/pawl/internal/git"
+	"github.com/pawl-ci/pawl/internal/planrow"
 	"github.com/pawl-ci/pawl/internal/workflowfile"
 )
 
@@ -20,6 +21,8 @@ type event struct {
 	ref     string
 	commit  git.Commit
 	file    git.File
+	source  *source // of a scoped workflow; nil for a file of the repository itself
+	others  *otherRepos
 	payload map[string]any
 	inputs  map[string]any
 }
@@ -34,13 +37,16 @@ func (s *Service) prepare(ctx context.Context, e event) (db.NewRun, error) {
 	if err := s.DB.PrepareRun(ctx, run); err != nil {
 		return db.NewRun{}, err
 	}
-	jobs, err := s.plan(e, run)
+	n, err := s.plan(ctx, e, run)
 	var invalid *workflowfile.Error
 	if errors.As(err, &invalid) {
 		s.refuse(run, invalid)
 		return db.NewRun{Run: run}, nil
 	}
-	return db.NewRun{Run: run, Jobs: jobs}, err
+	if e.repo.Approval == db.ApproveAll {
+		awaitApproval(n)
+	}
+	return n, err
 }
 
 func (s *Service) newRun(e event) (*db.Run, error) {
@@ -55,56 +61,101 @@ func (s *Service) newRun(e event) (*db.Run, error) {
 	if err != nil {
 		return nil, fmt.Errorf("inputs: %w", err)
 	}
-	return &db.Run{
+	run := &db.Run{
 		RepoID: e.repo.ID, OwnerID: e.repo.OwnerID, ActorID: e.actor.ID,
 		WorkflowFile: e.file.Name, WorkflowPath: e.file.Path, WorkflowName: e.file.Name,
-		Title: shorten(e.commit.Title()), Event: e.name, EventPayload: cleanJSON(payload), Inputs: cleanJSON(inputs),
+		Title: shorten(e.commit.Title()), Event: e.name, EventPayload: planrow.JSON(payload), Inputs: planrow.JSON(inputs),
 		Ref: e.ref, SHA: e.commit.SHA, Status: ci.StatusWaiting, Problems: []db.Problem{},
-	}, nil
+	}
+	if e.source != nil {
+		run.SourceRepoID = e.source.repo.ID
+	}
+	return run, nil
 }
 
-// plan parses the file and expands its jobs. An error of type *workflowfile.Error is the author's.
-func (s *Service) plan(e event, run *db.Run) ([]*db.Job, error) {
+// plan parses the file, expands its jobs and finds the files that it calls. An error of type *workflowfile.Error is the
+// author's.
+func (s *Service) plan(ctx context.Context, e event, run *db.Run) (db.NewRun, error) {
 	w, err := s.parse(e.file)
 	if err != nil {
-		return nil, err
+		return db.NewRun{}, err
 	}
 	if w.Name != "" {
 		run.WorkflowName = shorten(w.Name)
 	}
-	facts := ci.RunFacts{
-		RunID: run.ID, RunNumber: run.RunNumber, Attempt: 1, Workflow: run.WorkflowName, Event: run.Event,
-		EventPayload: run.EventPayload, Repository: e.repo.FullName(), Actor: e.actor.Login, TriggeringActor: e.actor.Login,
-		Ref: run.Ref, SHA: run.SHA,
-	}
-	github, err := facts.GitHub()
+	github, err := facts(e, run).GitHub()
 	if err != nil {
-		return nil, err
+		return db.NewRun{}, err
 	}
 	plan, err := w.Plan(workflowfile.PlanContext{GitHub: github, Inputs: e.inputs})
 	if err != nil {
-		return nil, err
+		return db.NewRun{}, err
 	}
 	if plan.RunName != "" {
 		run.Title = shorten(plan.RunName)
 	}
-	jobs := make([]*db.Job, len(plan.Jobs))
-	for i, p := range plan.Jobs {
-		jobs[i] = newJob(p)
+	n := db.NewRun{Run: run, Jobs: rows(plan), Concurrency: gate(plan)}
+	if plan.NeedsFiles || n.Concurrency != nil {
+		n.Files, err = e.others.calledFiles(ctx, e.readers(), e.ownFile(), w)
 	}
-	return jobs, nil
+	return n, err
 }
 
-func newJob(p workflowfile.PlannedJob) *db.Job {
-	matrix := json.RawMessage(p.MatrixJSON)
-	if len(matrix) == 0 {
-		matrix = json.RawMessage("{}")
+func facts(e event, run *db.Run) ci.RunFacts {
+	return ci.RunFacts{
+		RunID: run.ID, RunNumber: run.RunNumber, Attempt: 1, Workflow: run.WorkflowName, Event: run.Event,
+		EventPayload: run.EventPayload, Repository: e.repo.FullName(), Actor: e.actor.Login, TriggeringActor: e.actor.Login,
+		Ref: run.Ref, SHA: run.SHA,
 	}
-	return &db.Job{
-		Key: p.Key, Name: p.Name, Needs: nonNil(p.Needs), RunsOn: nonNil(p.RunsOn), IfExpr: p.If,
-		Matrix: cleanJSON(matrix), JobIndex: p.Index, JobTotal: p.Total, FailFast: p.FailFast && p.Total > 1,
-		MaxParallel: p.MaxParallel, ContinueOnError: p.ContinueOnError, TimeoutMinutes: p.TimeoutMinutes,
-		StepNames: nonNil(p.StepNames), Payload: p.Payload, Status: db.InitialJobStatus(p.Needs),
+}
+
+func rows(plan *workflowfile.Plan) []*db.Job {
+	jobs := make([]*db.Job, len(plan.Jobs))
+	for i, p := range plan.Jobs {
+		jobs[i] = planrow.Job(p)
+	}
+	return jobs
+}
+
+// gate is the concurrency group of a whole run; nil when it has none.
+func gate(plan *workflowfile.Plan) *ci.Concurrency {
+	if plan.Concurrency == nil {
+		return nil
+	}
+	c := *plan.Concurrency
+	if c.Group = planrow.Text(c.Group); c.Group == "" {
+		return nil
+	}
+	return &c
+}
+
+// ownFile is the workflow file of the run itself, as its attempts keep it.
+func (e event) ownFile() *db.AttemptFile {
+	f := &db.AttemptFile{
+		RepoID: e.repo.ID, Repository: e.repo.FullName(), Path: e.file.Path, Ref: e.ref, SHA: e.commit.SHA, Content: e.file.Content,
+	}
+	if e.source != nil {
+		f.RepoID, f.Repository, f.Ref, f.SHA = e.source.repo.ID, e.source.repo.FullName(), e.source.ref, e.source.sha
+	}
+	return f
+}
+
+// readers are the owners in whose name the run may read other repositories.
+func (e event) readers() []*db.Owner {
+	if e.source == nil {
+		return []*db.Owner{e.repo.Owner}
+	}
+	return []*db.Owner{e.repo.Owner, e.source.repo.Owner}
+}
+
+// awaitApproval holds a whole run back until somebody lets it begin (execution-semantics.md §8).
+func awaitApproval(n db.NewRun) {
+	if n.Run == nil {
+		return
+	}
+	n.Run.Approval, n.Run.Status = db.ApprovalNeeded, ci.StatusBlocked
+	for _, j := range n.Jobs {
+		j.Status = ci.StatusBlocked
 	}
 }
 
@@ -113,6 +164,6 @@ func (s *Service) refuse(run *db.Run, invalid *workflowfile.Error) {
 	now := s.Now()
 	run.Status, run.StartedAt, run.StoppedAt = ci.StatusFailure, now, now
 	for _, p := range invalid.Problems {
-		run.Problems = append(run.Problems, db.Problem{File: p.File, Line: p.Line, Column: p.Column, Message: p.Message})
+		run.Problems = append(run.Problems, db.Problem{File: p.File, Line: p.Line, Column: p.Column, Message: planrow.Text(p.Message)})
 	}
 }

@@ -19,6 +19,8 @@ type DispatchRequest struct {
 	Workflow string // file name
 	Ref      string // full ref, branch or tag
 	Inputs   map[string]string
+	// SourceRepoID is the repository that a scoped workflow comes from; 0 for one of Repo itself.
+	SourceRepoID int64
 }
 
 // Dispatch starts a workflow by hand. Faults: 404 for an unknown ref or workflow, 403 for a disabled one, 422 for
@@ -55,19 +57,35 @@ func (s *Service) dispatchEvent(ctx context.Context, r DispatchRequest) (event, 
 	if err != nil {
 		return event{}, err
 	}
-	file, err := s.findFile(ctx, r.Repo, resolved.Commit, r.Workflow)
+	others := s.newOtherRepos()
+	found, err := s.dispatched(ctx, r, resolved.Commit, others)
 	if err != nil {
 		return event{}, err
+	}
+	commit, err := s.Git.Commit(ctx, r.Repo.ID, resolved.Commit)
+	return event{
+		name: eventDispatch, repo: r.Repo, actor: r.Actor, ref: resolved.FullRef, commit: commit, file: found.file, source: found.source,
+		others: others,
+	}, err
+}
+
+// dispatched finds the workflow file of a dispatch. Only files of the repository itself can be disabled.
+func (s *Service) dispatched(ctx context.Context, r DispatchRequest, sha string, others *otherRepos) (sourced, error) {
+	if r.SourceRepoID != 0 {
+		return others.scopedFile(ctx, r.Repo, r.SourceRepoID, r.Workflow)
+	}
+	file, err := s.findFile(ctx, r.Repo, sha, r.Workflow)
+	if err != nil {
+		return sourced{}, err
 	}
 	disabled, err := s.DB.IsWorkflowDisabled(ctx, r.Repo.ID, file.Name)
 	if err != nil {
-		return event{}, err
+		return sourced{}, err
 	}
 	if disabled {
-		return event{}, fault.Forbidden("workflow is disabled")
+		return sourced{}, fault.Forbidden("workflow is disabled")
 	}
-	commit, err := s.Git.Commit(ctx, r.Repo.ID, resolved.Commit)
-	return event{name: eventDispatch, repo: r.Repo, actor: r.Actor, ref: resolved.FullRef, commit: commit, file: file}, err
+	return sourced{file: file}, nil
 }
 
 // refresh fetches a repository that lives outside.

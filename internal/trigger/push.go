@@ -36,8 +36,9 @@ func (s *Service) EndPush(ctx context.Context, repo *db.Repository, id int64) er
 func (s *Service) Push(ctx context.Context, repo *db.Repository, pusher *db.Owner, updates []git.RefUpdate) error {
 	var stored starts
 	defer func() { s.startAll(ctx, stored) }() // also what was stored before an error
+	others := s.newOtherRepos()
 	for _, u := range updates {
-		if err := s.pushRef(ctx, push{repo: repo, pusher: pusher, update: u}, &stored); err != nil {
+		if err := s.pushRef(ctx, push{repo: repo, pusher: pusher, update: u, others: others}, &stored); err != nil {
 			return fmt.Errorf("push of %s to %s: %w", u.Ref, repo.FullName(), err)
 		}
 	}
@@ -49,6 +50,7 @@ type push struct {
 	repo   *db.Repository
 	pusher *db.Owner
 	update git.RefUpdate
+	others *otherRepos
 }
 
 // pushRef handles one update. Where the database knows the ref to be is where its last handled push left it: at the
@@ -94,7 +96,8 @@ func (s *Service) catchUp(ctx context.Context, p push, known string, stored *sta
 	if err != nil {
 		return err
 	}
-	lost := push{repo: p.repo, pusher: pusher, update: git.RefUpdate{Ref: p.update.Ref, Old: known, New: p.update.Old}}
+	lost := p
+	lost.pusher, lost.update = pusher, git.RefUpdate{Ref: p.update.Ref, Old: known, New: p.update.Old}
 	_, err = s.storePush(ctx, lost, stored)
 	return err
 }
@@ -110,7 +113,7 @@ func (s *Service) storePush(ctx context.Context, p push, stored *starts) (fresh 
 	move := db.RefMove{RepoID: p.repo.ID, Name: p.update.Ref, Known: orEmpty(p.update.Old), SHA: orEmpty(p.update.New)}
 	attempts, fresh, err := s.DB.CreatePush(ctx, move, runs)
 	for i, a := range attempts {
-		*stored = append(*stored, runStart(runs[i].Run, a, p.repo.FullName(), p.pusher.Login))
+		s.add(ctx, stored, runs[i].Run, a, p.repo.FullName(), p.pusher.Login)
 	}
 	return fresh, err
 }
@@ -130,23 +133,24 @@ func (s *Service) pushRuns(ctx context.Context, p push) ([]db.NewRun, error) {
 	if ci.SkipsRun(eventPush, "", commit.Message, "") {
 		return nil, nil
 	}
-	files, err := s.pushFiles(ctx, p, commit)
-	if err != nil || len(files) == 0 {
+	found, err := s.pushFiles(ctx, p, commit)
+	if err != nil || len(found) == 0 {
 		return nil, err
 	}
-	return s.preparePush(ctx, p, commit, files)
+	return s.preparePush(ctx, p, commit, found)
 }
 
-func (s *Service) preparePush(ctx context.Context, p push, commit git.Commit, files []git.File) ([]db.NewRun, error) {
+func (s *Service) preparePush(ctx context.Context, p push, commit git.Commit, found []sourced) ([]db.NewRun, error) {
 	commits, total, err := s.Git.PushCommits(ctx, p.repo.ID, p.update, maxPushCommits)
 	if err != nil {
 		return nil, err
 	}
 	payload := s.pushPayload(p, commits, total)
-	runs := make([]db.NewRun, len(files))
-	for i, f := range files {
+	runs := make([]db.NewRun, len(found))
+	for i, f := range found {
 		runs[i], err = s.prepare(ctx, event{
-			name: eventPush, repo: p.repo, actor: p.pusher, ref: p.update.Ref, commit: commit, file: f, payload: payload,
+			name: eventPush, repo: p.repo, actor: p.pusher, ref: p.update.Ref, commit: commit, file: f.file, source: f.source,
+			others: p.others, payload: payload,
 		})
 		if err != nil {
 			return nil, err
@@ -155,9 +159,8 @@ func (s *Service) preparePush(ctx context.Context, p push, commit git.Commit, fi
 	return runs, nil
 }
 
-// pushFiles returns the workflow files that a push starts: those with a matching trigger, and those that cannot be
-// read, since silence would leave their author guessing.
-func (s *Service) pushFiles(ctx context.Context, p push, commit git.Commit) ([]git.File, error) {
+// pushFiles returns the workflow files that a push starts: those of the repository, and the scoped ones of others.
+func (s *Service) pushFiles(ctx context.Context, p push, commit git.Commit) ([]sourced, error) {
 	set, err := s.Git.WorkflowFiles(ctx, p.repo.ID, commit.SHA, nil)
 	if err != nil {
 		return nil, err
@@ -166,29 +169,41 @@ func (s *Service) pushFiles(ctx context.Context, p push, commit git.Commit) ([]g
 	if err != nil {
 		return nil, err
 	}
-	changed := s.changedFiles(ctx, p, commit)
-	var files []git.File
+	var all []sourced
 	for _, f := range set.Files {
-		if disabled[f.Name] {
-			continue
+		if !disabled[f.Name] {
+			all = append(all, sourced{file: f})
 		}
-		w, err := s.parse(f)
+	}
+	scoped, err := p.others.scopedFiles(ctx, p.repo)
+	if err != nil {
+		return nil, err
+	}
+	return s.wanted(append(all, scoped...), p.update.Ref, s.changedFiles(ctx, p, commit))
+}
+
+// wanted leaves the files with a matching trigger, and those that cannot be read, since silence would leave their author
+// guessing.
+func (s *Service) wanted(all []sourced, ref string, changed func() (changes, error)) ([]sourced, error) {
+	var found []sourced
+	for _, f := range all {
+		w, err := s.parse(f.file)
 		if err != nil {
-			files = append(files, f)
+			found = append(found, f)
 			continue
 		}
 		if w.On.Push == nil {
 			continue
 		}
-		matches, err := s.matchesPush(w.On.Push.Filter, p.update.Ref, changed)
+		matches, err := s.matchesPush(w.On.Push.Filter, ref, changed)
 		if err != nil {
 			return nil, err
 		}
 		if matches {
-			files = append(files, f)
+			found = append(found, f)
 		}
 	}
-	return files, nil
+	return found, nil
 }
 
 // changes are the changed files of a push; unknown when git cannot tell, and then every paths filter is satisfied.

@@ -1,4 +1,5 @@
-// Package trigger turns events (a dispatch, a push, a rerun) into stored runs, and has their workflows started.
+// Package trigger turns events (a dispatch, a push, a rerun) into stored runs, and has their workflows started. What
+// people say to runs later, such as a cancel, an approval or a review, goes through it too.
 //
 // A run is stored before its workflow starts, with everything that it needs, in one transaction. Should this process
 // die in between, or Temporal be away, the reconciler starts it within seconds; the id of the workflow makes that
@@ -7,6 +8,8 @@ package trigger
 
 import (
 	"context"
+	"crypto/sha256"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -24,6 +27,7 @@ type Git interface {
 	Refs(ctx context.Context, repo int64) (map[string]string, error)
 	Commit(ctx context.Context, repo int64, sha string) (git.Commit, error)
 	WorkflowFiles(ctx context.Context, repo int64, sha string, dirs []string) (git.WorkflowSet, error)
+	ReadFile(ctx context.Context, repo int64, sha, path string, limit int64) ([]byte, error)
 	ChangedFiles(ctx context.Context, repo int64, before, after string) ([]string, bool, error)
 	PushCommits(ctx context.Context, repo int64, u git.RefUpdate, max int) ([]git.PushCommit, int, error)
 	Mirror(ctx context.Context, repo int64, m git.MirrorRequest) error
@@ -62,7 +66,8 @@ func New(c Config) (*Service, error) {
 	return &Service{Config: c, parsed: parsed}, nil
 }
 
-// fileKey names the content of a file: the id of its blob, and the path that error messages show.
+// fileKey names the content of a file: the id of its blob, or the sum of its content, and the path that error messages
+// show.
 type fileKey struct{ blob, path string }
 
 type parsedFile struct {
@@ -86,4 +91,9 @@ func (s *Service) parse(f git.File) (*workflowfile.Workflow, error) {
 	}
 	s.parsed.Add(key, p)
 	return p.workflow, p.err
+}
+
+// parseContent reads a workflow file that is not at hand as one of git's.
+func (s *Service) parseContent(path string, content []byte) (*workflowfile.Workflow, error) {
+	return s.parse(git.File{Path: path, Content: content, SHA: fmt.Sprintf("sha256:%x", sha256.Sum256(content))})
 }

@@ -90,7 +90,7 @@ func TestAnInvalidFileMakesAFailedRun(t *testing.T) {
 	require.Equal(t, file, runs[0].Problems[0].File)
 	require.Equal(t, 4, runs[0].Problems[0].Line)
 	require.Empty(t, f.engine.started, "nothing is to be run")
-	_, err := f.Rerun(t.Context(), f.repo, &runs[0], f.owner)
+	_, err := f.rerun(t, &runs[0])
 	require.True(t, fault.Has(err, fault.CodeBadRequest), err)
 }
 
@@ -154,35 +154,6 @@ func TestReplayPushFindsWhatACrashLeft(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, left)
 	require.Len(t, f.runs(t), 2)
-}
-
-func TestRerunAndCancel(t *testing.T) {
-	f := newFixture(t)
-	f.push(t, file, pushed, "Add a workflow")
-	run := &f.runs(t)[0]
-	_, err := f.Rerun(t.Context(), f.repo, run, f.owner)
-	require.True(t, fault.Has(err, fault.CodeBadRequest), err)
-
-	require.NoError(t, f.Cancel(t.Context(), run, f.owner))
-	require.Equal(t, []int64{run.ID}, f.engine.cancels)
-	attempts, err := f.db.UnstartedAttempts(t.Context(), 0, 10)
-	require.NoError(t, err)
-	_, err = f.db.AbandonAttempt(t.Context(), run.ID, attempts[0].AttemptID, ci.StatusCancelled, "test")
-	require.NoError(t, err)
-	require.True(t, fault.Has(f.Cancel(t.Context(), run, f.owner), fault.CodeConflict))
-
-	run = &f.runs(t)[0]
-	next, err := f.Rerun(t.Context(), f.repo, run, f.owner)
-	require.NoError(t, err)
-	require.Equal(t, 2, next.Attempt)
-	_, err = f.Rerun(t.Context(), f.repo, run, f.owner)
-	require.True(t, fault.Has(err, fault.CodeConflict), err)
-	jobs, err := f.db.JobsOfAttempt(t.Context(), run.ID, 2)
-	require.NoError(t, err)
-	require.Len(t, jobs, 3)
-	old, err := f.db.JobsOfAttempt(t.Context(), run.ID, 1)
-	require.NoError(t, err)
-	require.Equal(t, ci.StatusCancelled, old[0].Status, "earlier attempts stay as they were")
 }
 
 func TestWorkflows(t *testing.T) {

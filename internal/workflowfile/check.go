@@ -1,6 +1,7 @@
 package workflowfile
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -14,10 +15,11 @@ type scope struct {
 }
 
 var (
-	runNameScope  = scope{contexts: []string{"github", "gitea", "inputs", "vars"}}
-	strategyScope = scope{contexts: []string{"github", "gitea", "inputs", "vars", "needs"}}
-	cellScope     = scope{contexts: []string{"github", "gitea", "inputs", "vars", "needs", "strategy", "matrix"}}
+	runScope      = scope{contexts: []string{"github", "gitea", "inputs", "vars"}}
+	strategyScope = scope{contexts: append(slices.Clip(runScope.contexts), "needs")}
+	cellScope     = scope{contexts: append(slices.Clip(strategyScope.contexts), "strategy", "matrix")}
 	ifScope       = scope{contexts: cellScope.contexts, status: true}
+	outputsScope  = scope{contexts: append(slices.Clip(runScope.contexts), "jobs")} // of on.workflow_call
 )
 
 // template checks a single value that the server evaluates, and returns it, or nil.
@@ -84,24 +86,37 @@ func (p *parser) condition(n *node, allowed *scope) *node {
 
 func (p *parser) checkNames(n *node, what string, names []expr.Name, allowed scope) {
 	for _, name := range names {
-		at := p.source.position(n, name.Offset)
-		switch {
-		case name.Call && name.Name == "hashfiles":
-			p.add(at, "hashFiles() is not available in `%s`: it works on the runner only", what)
-		case name.Call && !allowed.status && isStatusFunction(name.Name):
-			p.add(at, "%s() is only available in an `if`", name.Name)
-		case !name.Call && !slices.Contains(allowed.contexts, name.Name):
-			p.add(at, "the context '%s' is not available in `%s`; there are: %s", name.Name, what, strings.Join(allowed.contexts, ", "))
+		if p.full() {
+			return
+		}
+		if fault := allowed.fault(what, name); fault != "" {
+			p.add(p.source.position(n, name.Offset), "%s", fault)
 		}
 	}
+}
+
+// fault says why a name may not be used, or nothing.
+func (s scope) fault(what string, name expr.Name) string {
+	switch {
+	case name.Call && name.Name == "hashfiles":
+		return fmt.Sprintf("hashFiles() is not available in `%s`: it works on the runner only", what)
+	case name.Call && !s.status && isStatusFunction(name.Name):
+		return fmt.Sprintf("%s() is only available in an `if`", name.Name)
+	case !name.Call && !slices.Contains(s.contexts, name.Name):
+		return fmt.Sprintf("the context '%s' is not available in `%s`; there are: %s", name.Name, what, strings.Join(s.contexts, ", "))
+	}
+	return ""
 }
 
 func isStatusFunction(name string) bool {
 	return name == "success" || name == "failure" || name == "cancelled" || name == "always"
 }
 
-// addAt reports a fault of an expression at its place in the source.
+// addExpression reports a fault of an expression at its place in the source.
 func (p *problems) addExpression(s *source, n *node, err error) {
+	if p.full() {
+		return
+	}
 	offset := 0
 	if fault, ok := err.(*expr.Error); ok {
 		offset = fault.Offset

@@ -52,7 +52,7 @@ func TestEvalIf(t *testing.T) {
 				"success()": tc.want.success, "failure()": tc.want.failure, "cancelled()": tc.want.cancelled, "!cancelled()": tc.want.notCancelled,
 				"${{ !cancelled() }}": tc.want.notCancelled, "success() || failure()": tc.want.success || tc.want.failure, "false": false, "always() && false": false,
 			} {
-				got, err := EvalIf(raw, IfContext{GitHub: map[string]any{"ref": "main"}, Facts: facts})
+				got, err := EvalIf(raw, "ci.yml:6:9", JobContext{GitHub: map[string]any{"ref": "main"}, Facts: facts})
 				require.NoError(t, err, raw)
 				require.Equal(t, holds, got, raw)
 			}
@@ -62,7 +62,7 @@ func TestEvalIf(t *testing.T) {
 
 // TestEvalIfContexts holds execution-semantics.md §4.1; inputs are typed (§9.5, GH).
 func TestEvalIfContexts(t *testing.T) {
-	c := IfContext{
+	c := JobContext{
 		GitHub: map[string]any{"event_name": "push", "event": map[string]any{"n": 3}},
 		Inputs: map[string]any{"flag": false, "text": "false", "n": 2.0},
 		Vars:   map[string]string{"DEPLOY": "yes"},
@@ -76,24 +76,63 @@ func TestEvalIfContexts(t *testing.T) {
 		"needs.other.result": false, "matrix.os == 'linux'": true, "strategy.job-index == 1": true, "strategy.job-total == 4": true,
 		"strategy.max-parallel == 4": true, "strategy.fail-fast": false, "contains(needs.*.result, 'success')": true, "contains(needs.*.result, 'failure')": false,
 	} {
-		got, err := EvalIf(raw, c)
+		got, err := EvalIf(raw, "ci.yml:6:9", c)
 		require.NoError(t, err, raw)
 		require.Equal(t, want, got, raw)
 	}
 }
 
+// TestEvalIfErrors holds that a fault is told with its place, counted from where the text begins.
 func TestEvalIfErrors(t *testing.T) {
-	good := IfContext{Facts: ci.Facts{Success: true}}
+	good := JobContext{Facts: ci.Facts{Success: true}}
 	for raw, want := range map[string]string{
-		"true && nope()":           "if: character 9: unknown function 'nope'",
-		"secrets.X":                "if: character 1: the context 'secrets' is not available here",
-		"always() && env.X":        "if: character 13: the context 'env' is not available here",
-		"fromJSON('{')":            "if: character 1: fromJSON: the text ends too early",
-		"${{ a":                    "if: character 1: the expression that begins here has no closing }}",
-		"hashFiles('x') == ''":     "if: character 1: hashFiles() is not available here: it works on the runner only",
-		"github.ref == 'x' && || ": "if: character 22: expected a value, found '||'",
+		"true && nope()":           "ci.yml:6:17: unknown function 'nope'",
+		"secrets.X":                "ci.yml:6:9: the context 'secrets' is not available here",
+		"always() && env.X":        "ci.yml:6:21: the context 'env' is not available here",
+		"'ä' && env.X":             "ci.yml:6:16: the context 'env' is not available here",
+		"fromJSON('{')":            "ci.yml:6:9: fromJSON: the text ends too early",
+		"fromJSON(needs.a.x)":      "ci.yml:6:9: fromJSON: the text is empty",
+		"${{ a":                    "ci.yml:6:9: the expression that begins here has no closing }}",
+		"hashFiles('x') == ''":     "ci.yml:6:9: hashFiles() is not available here: it works on the runner only",
+		"github.ref == 'x' && || ": "ci.yml:6:30: expected a value, found '||'",
+		"true &&\n  nope()":        "ci.yml:7:1: unknown function 'nope'",
 	} {
-		_, err := EvalIf(raw, good)
+		_, err := EvalIf(raw, "ci.yml:6:9", good)
 		require.EqualError(t, err, want)
+		var fault *Error
+		require.ErrorAs(t, err, &fault)
 	}
+	for at, want := range map[string]string{
+		"a:b/c d.yml:12:3": "a:b/c d.yml:12:11: unknown function 'nope'",
+		"ci.yml:12:1":      "ci.yml:12:1: unknown function 'nope'", // only the line is known
+		"":                 "if: character 9: unknown function 'nope'",
+		"ci.yml":           "if: character 9: unknown function 'nope'",
+	} {
+		_, err := EvalIf("true && nope()", at, good)
+		require.EqualError(t, err, want, at)
+	}
+}
+
+// TestIfAt holds that the place where an `if` is said to begin and the offset in its text give the place in the file.
+func TestIfAt(t *testing.T) {
+	for name, tc := range map[string]struct{ text, at, want string }{
+		"plain":             {"fromJSON(vars.x)", "ci.yml:6:9", "ci.yml:6:9"},
+		"wrapped":           {"${{  github.ref && fromJSON(vars.x) }}", "ci.yml:6:14", "ci.yml:6:28"},
+		"quoted":            {"'github.ref && fromJSON(vars.x)'", "ci.yml:6:10", "ci.yml:6:24"},
+		"escapes":           {`"\u0067ithub.ref && fromJSON(vars.x)"`, "ci.yml:6:1", "ci.yml:6:1"},
+		"literal block":     {"|\n  github.ref && fromJSON(vars.x)", "ci.yml:7:7", "ci.yml:7:21"},
+		"literal, two rows": {"|\n  github.ref &&\n    fromJSON(vars.x)", "ci.yml:7:7", "ci.yml:8:1"},
+		"wrapped block":     {"|\n  ${{\n    github.ref && fromJSON(vars.x) }}\nx: y", "ci.yml:8:9", "ci.yml:8:23"},
+		"folded block":      {">\n  github.ref &&\n  fromJSON(vars.x)", "ci.yml:6:1", "ci.yml:6:1"},
+		"folded with space": {">\n  github.ref &&\n\n  fromJSON(vars.x)", "ci.yml:6:1", "ci.yml:6:1"},
+		"plain, two rows":   {"github.ref &&\n  fromJSON(vars.x)", "ci.yml:6:1", "ci.yml:6:1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			j := planJob(t, "if: "+tc.text)[0]
+			require.Equal(t, tc.at, j.IfAt)
+			_, err := EvalIf(j.If, j.IfAt, JobContext{GitHub: map[string]any{"ref": "x"}, Facts: ci.Facts{Success: true}})
+			require.EqualError(t, err, tc.want+": fromJSON: the text is empty")
+		})
+	}
+	require.Empty(t, planJob(t, "x: y")[0].IfAt)
 }

@@ -1,61 +1,143 @@
 package workflowfile
 
 import (
+	"fmt"
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/pawl-ci/pawl/internal/expr"
 )
 
-// planner makes one plan. Like the parser it collects problems and goes on.
-type planner struct {
+// evaluator evaluates the values of one file. Like the parser it collects problems and goes on. It is made for one
+// plan or question, and all its evaluations together may cost MaxEvalWork.
+type evaluator struct {
 	problems
-	w    *Workflow
-	base expr.Contexts
-	plan *Plan
-	head string
-	size int // bytes of all payloads so far
-
-	sharedOf *Job // whose text is in shared
-	shared   string
+	source *source
+	budget *expr.Budget
+	parsed map[*node]*expr.Template
 }
 
-// contexts adds contexts to the ones that every key may use.
-func (p *planner) contexts(more map[string]any) expr.Contexts {
-	all := expr.Contexts{}
-	for k, v := range p.base {
-		all[k] = v
+func (w *Workflow) evaluator() *evaluator {
+	return &evaluator{
+		problems: problems{file: w.Path}, source: w.source,
+		budget: expr.NewBudget(MaxEvalWork), parsed: map[*node]*expr.Template{},
 	}
-	for k, v := range more {
-		all[k] = v
-	}
-	return all
 }
 
 // eval returns the value of a scalar: that of its expression, or what is written. It reports a fault and
 // returns false.
-func (p *planner) eval(n *node, contexts expr.Contexts) (any, bool) {
+func (e *evaluator) eval(n *node, contexts expr.Contexts) (any, bool) {
 	if !isExpression(n) {
 		return literal(n), true
 	}
-	v, err := expr.Interpolate(n.text, expr.Env{Context: contexts})
+	t, err := e.template(n)
+	var v any
+	if err == nil {
+		v, err = t.Eval(expr.Env{Context: contexts, Budget: e.budget})
+	}
 	if err != nil {
-		p.addExpression(p.w.source, n, err)
+		e.addExpression(e.source, n, err)
 		return nil, false
 	}
 	return v, true
 }
 
+// template parses the text of a scalar once, however many cells evaluate it.
+func (e *evaluator) template(n *node) (*expr.Template, error) {
+	if t, ok := e.parsed[n]; ok {
+		return t, nil
+	}
+	t, err := expr.ParseTemplate(n.text)
+	if err == nil {
+		e.parsed[n] = t
+	}
+	return t, err
+}
+
 // evalText is eval for keys whose value is a text. An absent key is empty.
-func (p *planner) evalText(n *node, contexts expr.Contexts) (string, bool) {
+func (e *evaluator) evalText(n *node, contexts expr.Contexts) (string, bool) {
 	if n == nil || !isExpression(n) {
 		return textOf(n), true
 	}
-	v, ok := p.eval(n, contexts)
+	v, ok := e.eval(n, contexts)
 	return expr.ToString(v), ok
 }
+
+// evalSingle is evalText for what goes by its name, where "Object" would be a bad one.
+func (e *evaluator) evalSingle(n *node, what string, contexts expr.Contexts) (string, bool) {
+	if n == nil || !isExpression(n) {
+		return textOf(n), true
+	}
+	v, ok := e.eval(n, contexts)
+	if ok && isCollection(v) {
+		e.add(n.at, "`%s` must be a single value, not a list or a mapping", what)
+		return "", false
+	}
+	return clean(expr.ToString(v)), ok
+}
+
+func isCollection(v any) bool {
+	switch v.(type) {
+	case []any, []string, *expr.Object, map[string]any, map[string]string:
+		return true
+	}
+	return false
+}
+
+// clean replaces what no database takes as text. YAML has none of it, but fromJSON and events may.
+func clean(text string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
+}
+
+// evalBool evaluates true or false, also as the text that an expression may give.
+func (e *evaluator) evalBool(n *node, what string, absent bool, contexts expr.Contexts) bool {
+	if n == nil {
+		return absent
+	}
+	v, ok := e.eval(n, contexts)
+	if !ok {
+		return absent
+	}
+	switch v {
+	case true, "true":
+		return true
+	case false, "false", nil, "":
+		return false
+	}
+	e.add(n.at, "`%s` must be true or false, not %s", what, shown(v))
+	return absent
+}
+
+// evalNumber evaluates a number, also as the text that an expression may give.
+func (e *evaluator) evalNumber(n *node, what string, contexts expr.Contexts) (float64, bool) {
+	v, ok := e.eval(n, contexts)
+	if !ok {
+		return 0, false
+	}
+	f, ok := numberOf(v)
+	if !ok {
+		e.add(n.at, "`%s` must be a number, not %s", what, shown(v))
+	}
+	return f, ok
+}
+
+// numberOf reads a value as a finite number; a text that is one counts.
+func numberOf(v any) (float64, bool) {
+	switch v := v.(type) {
+	case float64:
+		return v, !math.IsNaN(v) && !math.IsInf(v, 0)
+	case string:
+		f, err := strconv.ParseFloat(strings.TrimSpace(v), 64)
+		return f, err == nil && !math.IsNaN(f) && !math.IsInf(f, 0)
+	}
+	return 0, false
+}
+
+// shown writes a value for a message.
+func shown(v any) string { return fmt.Sprintf("%q", cutRunes(expr.ToString(v), 100)) }
 
 func textOf(n *node) string {
 	if n == nil {
@@ -79,36 +161,40 @@ func literal(n *node) any {
 
 // evalTree evaluates lists and mappings as well. A list that comes out of an expression inside of a list
 // is put in its place element by element.
-func (p *planner) evalTree(n *node, contexts expr.Contexts) (any, bool) {
+func (e *evaluator) evalTree(n *node, contexts expr.Contexts) (any, bool) {
 	switch n.kind {
 	case listNode:
-		return p.evalList(n, contexts)
+		return e.evalList(n, contexts)
 	case mapNode:
-		return p.evalMap(n, contexts)
+		return e.evalMap(n, contexts)
 	}
-	return p.eval(n, contexts)
+	return e.eval(n, contexts)
 }
 
-func (p *planner) evalList(n *node, contexts expr.Contexts) (any, bool) {
+func (e *evaluator) evalList(n *node, contexts expr.Contexts) (any, bool) {
 	list := []any{}
 	for _, item := range n.items {
-		v, ok := p.evalTree(item, contexts)
+		v, ok := e.evalTree(item, contexts)
 		if !ok {
 			return nil, false
 		}
-		if inner, isList := v.([]any); isList && item.isScalar() {
-			list = append(list, inner...)
-		} else {
-			list = append(list, v)
+		inner, isList := v.([]any)
+		if !isList || !item.isScalar() {
+			inner = []any{v}
 		}
+		if !e.budget.Spend(workPerValue * len(inner)) {
+			e.add(item.at, "the list becomes too long")
+			return nil, false
+		}
+		list = append(list, inner...)
 	}
 	return list, true
 }
 
-func (p *planner) evalMap(n *node, contexts expr.Contexts) (any, bool) {
+func (e *evaluator) evalMap(n *node, contexts expr.Contexts) (any, bool) {
 	object := expr.NewObject()
 	for i, k := range n.keys {
-		v, ok := p.evalTree(n.items[i], contexts)
+		v, ok := e.evalTree(n.items[i], contexts)
 		if !ok {
 			return nil, false
 		}
@@ -122,13 +208,13 @@ func hasExpression(n *node) bool {
 	return isExpression(n) || slices.ContainsFunc(n.items, hasExpression)
 }
 
-// uses reports whether an expression anywhere inside of n uses a context.
-func uses(n *node, context string) bool {
+// uses reports whether an expression anywhere inside of n uses one of these contexts.
+func uses(n *node, contexts ...string) bool {
 	if n == nil {
 		return false
 	}
 	for _, item := range n.items {
-		if uses(item, context) {
+		if uses(item, contexts...) {
 			return true
 		}
 	}
@@ -136,15 +222,11 @@ func uses(n *node, context string) bool {
 		return false
 	}
 	t, err := expr.ParseTemplate(n.text)
-	if err != nil {
-		return false
-	}
-	for _, name := range t.Names() {
-		if !name.Call && name.Name == context {
-			return true
-		}
-	}
-	return false
+	return err == nil && namesAny(t.Names(), contexts)
+}
+
+func namesAny(names []expr.Name, contexts []string) bool {
+	return slices.ContainsFunc(names, func(n expr.Name) bool { return !n.Call && slices.Contains(contexts, n.Name) })
 }
 
 // escapeTemplate writes a text that was evaluated here so that the runner, which evaluates once more, gets

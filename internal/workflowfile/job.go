@@ -1,6 +1,11 @@
 package workflowfile
 
-import "regexp"
+import (
+	"regexp"
+	"slices"
+
+	"github.com/pawl-ci/pawl/internal/expr"
+)
 
 // identifier is what a job or step may be called.
 var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
@@ -18,19 +23,37 @@ func (p *parser) job(key, n *node) *Job {
 	j := &Job{Position: key.at, Key: key.text}
 	j.Needs = unique(p.strings(n.get("needs"), "needs"))
 	j.name = p.template(n.get("name"), "name", cellScope)
-	j.condition = p.condition(n.get("if"), &ifScope)
-	j.runsOn = p.runsOn(n.get("runs-on"))
-	j.continueOnError = p.evaluated(p.boolOrExpression(n.get("continue-on-error"), "continue-on-error"), "continue-on-error", cellScope)
-	j.timeout = p.evaluated(p.numberOrExpression(n.get("timeout-minutes"), "timeout-minutes"), "timeout-minutes", cellScope)
+	p.jobCondition(j, n.get("if"))
 	j.strategy = p.strategy(n.get("strategy"))
+	j.concurrency = p.concurrency(n.get("concurrency"), cellScope)
+	j.priority = p.priority(n.get("priority"))
 	p.body(j, key, n)
+	j.late = len(j.Needs) > 0 && j.plansWith("needs")
 	return j
+}
+
+// plansWith reports whether anything that a plan evaluates uses a context.
+func (j *Job) plansWith(context string) bool {
+	planned := [...]*node{j.name, j.runsOn, j.timeout, j.continueOnError, j.priority, j.strategy}
+	return slices.ContainsFunc(planned[:], func(n *node) bool { return uses(n, context) })
 }
 
 // evaluated checks the expressions of a value that the server evaluates, and returns the value.
 func (p *parser) evaluated(n *node, what string, allowed scope) *node {
 	p.templates(n, what, allowed)
 	return n
+}
+
+func (p *parser) jobCondition(j *Job, n *node) {
+	j.condition = p.condition(n, &ifScope)
+	if j.condition == nil {
+		return
+	}
+	j.ifText = expr.Unwrap(j.condition.text)
+	j.ifAt = p.source.ifPlace(j.condition, j.ifText)
+	if c, err := expr.ParseCondition(j.ifText); err == nil {
+		j.ifMatrix = namesAny(c.Names(), []string{"matrix", "strategy"})
+	}
 }
 
 // body reads what the job does: steps, or the call of a reusable workflow.
@@ -40,13 +63,24 @@ func (p *parser) body(j *Job, key, n *node) {
 	case uses != nil && steps != nil:
 		p.add(uses.at, "job %q has both `uses` and `steps`", j.Key)
 	case uses != nil:
-		j.Uses, j.usesNode = p.text(uses, "uses"), uses
-		p.call(n)
-	case steps == nil:
-		p.add(key.at, "job %q has neither `steps` nor `uses`", j.Key)
+		p.caller(j, n)
+	default:
+		if steps == nil {
+			p.add(key.at, "job %q has neither `steps` nor `uses`", j.Key)
+		}
+		p.stepsJob(j, n)
 	}
+}
+
+// stepsJob reads a job that a runner gets.
+func (p *parser) stepsJob(j *Job, n *node) {
+	j.runsOn = p.runsOn(n.get("runs-on"))
+	j.continueOnError = p.evaluated(p.boolOrExpression(n.get("continue-on-error"), "continue-on-error"), "continue-on-error", cellScope)
+	j.timeout = p.evaluated(p.numberOrExpression(n.get("timeout-minutes"), "timeout-minutes"), "timeout-minutes", cellScope)
+	j.environment = p.environment(n.get("environment"))
+	j.retry = p.retry(n.get("retry"))
 	j.shared = p.sharedKeys(n)
-	if list := p.steps(j, steps); list != nil {
+	if list := p.steps(j, n.get("steps")); list != nil {
 		j.shared.set("steps", list)
 	}
 	if outputs := j.shared.get("outputs"); outputs != nil {
@@ -56,30 +90,16 @@ func (p *parser) body(j *Job, key, n *node) {
 	}
 }
 
-// call checks what only jobs with `uses` have.
-func (p *parser) call(n *node) {
-	p.mapping(n.get("with"), "with")
-	if s := n.get("secrets"); s != nil && s.text != "inherit" {
-		p.scalars(s, "secrets")
-	}
-	p.checkExpressions(n.get("with"), "with")
-	p.checkExpressions(n.get("secrets"), "secrets")
-}
-
 // sharedKeys reads what the server passes on to the runner as it is, the same for every cell.
 func (p *parser) sharedKeys(n *node) *node {
 	shared := newMap()
 	shared.set("env", p.scalarsOrExpression(n.get("env"), "env"))
 	shared.set("defaults", p.defaults(n.get("defaults")))
 	shared.set("permissions", p.permissions(n.get("permissions")))
-	shared.set("concurrency", p.concurrency(n.get("concurrency")))
 	shared.set("container", p.container(n.get("container"), "container"))
 	shared.set("services", p.services(n.get("services")))
 	shared.set("outputs", p.scalars(n.get("outputs"), "outputs"))
 	p.checkExpressions(shared, "")
-	if e := n.get("environment"); e != nil && e.kind == listNode {
-		p.wrongKind(e, "environment", "a name or a mapping")
-	}
 	return shared
 }
 

@@ -24,13 +24,6 @@ func (p *parser) permissions(n *node) *node {
 	return p.scalars(n, "permissions")
 }
 
-func (p *parser) concurrency(n *node) *node {
-	if n == nil || n.isScalar() {
-		return n
-	}
-	return p.scalars(n, "concurrency")
-}
-
 // container is an image, or a mapping.
 func (p *parser) container(n *node, what string) *node {
 	if n == nil || n.isScalar() {

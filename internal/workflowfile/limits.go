@@ -1,5 +1,10 @@
 package workflowfile
 
+import (
+	"github.com/pawl-ci/pawl/internal/ci"
+	"github.com/pawl-ci/pawl/internal/expr"
+)
+
 // Limits of one workflow file. Those of a run (jobs, cells, inputs) are in package ci.
 const (
 	// MaxFileBytes is the size of a file (rest-api.md §5).
@@ -13,6 +18,11 @@ const (
 	MaxExpandedBytes = 4 << 20
 	// MaxPlanBytes is the size of all payloads of one plan together.
 	MaxPlanBytes = 64 << 20
+	// MaxEvalWork is what all evaluations of one plan may cost together, counted as expr.MaxWork is, so that a
+	// dear expression cannot be multiplied by the cells of a matrix.
+	MaxEvalWork = 256 << 20
+	// workPerValue is what one value that is copied or compared costs in that account.
+	workPerValue = 64
 	// MaxProblems is how many problems are reported for one file; the rest is left out.
 	MaxProblems = 50
 	// MaxKeyBytes is the length of a mapping key.
@@ -25,6 +35,14 @@ const (
 	MaxLabelBytes = 255
 	// MaxStepsPerJob is the number of steps of one job.
 	MaxStepsPerJob = 1000
+	// MaxUsesBytes is the length of a job's `uses`.
+	MaxUsesBytes = 1024
+	// MaxCallEntries is how many inputs, how many secrets and how many outputs `on: workflow_call` may declare.
+	MaxCallEntries = ci.MaxCallOutputs
+	// MaxCallInputBytes is the size of all inputs of one call together, as JSON: what fromJSON can read.
+	MaxCallInputBytes = expr.MaxStringBytes
+	// MaxEnvironmentBytes is the length of the name of an environment.
+	MaxEnvironmentBytes = 255
 	// maxRawCells is how many combinations of a matrix are looked at while excluding.
 	maxRawCells = 4_096
 	// maxMatrixKeys and maxMatrixEntries bound the keys of a matrix and its include and exclude lists.

@@ -2,8 +2,6 @@ package workflowfile
 
 import (
 	"fmt"
-	"reflect"
-	"strings"
 
 	"github.com/pawl-ci/pawl/internal/ci"
 	"github.com/pawl-ci/pawl/internal/expr"
@@ -12,7 +10,9 @@ import (
 // matrix is a `strategy.matrix` that was evaluated, ready to be expanded (execution-semantics.md §5).
 type matrix struct {
 	axes             []axis
+	axisAt           map[string]int // where a key is in axes
 	include, exclude []*expr.Object
+	compare          comparer
 }
 
 // axis is one key of the matrix with its values.
@@ -28,40 +28,59 @@ func matrixFault(key, format string, args ...any) *matrixError {
 	return &matrixError{key, fmt.Sprintf(format, args...)}
 }
 
+var matrixTooComplex = &matrixError{"", "the matrix has too many values, or too many include and exclude entries for its cells"}
+
 // newMatrix sorts the entries of an evaluated matrix. A single value counts as a list of one (S27).
-func newMatrix(object *expr.Object) (*matrix, *matrixError) {
+func newMatrix(value any, budget *expr.Budget) (*matrix, *matrixError) {
+	value, ok := ordered(value, budget)
+	if !ok {
+		return nil, matrixTooComplex
+	}
+	object, ok := value.(*expr.Object)
+	if !ok {
+		return nil, matrixFault("", "`strategy.matrix` must be a mapping, not %s", shown(value))
+	}
 	if object.Len() > maxMatrixKeys {
 		return nil, matrixFault("", "the matrix has %d keys; the limit is %d", object.Len(), maxMatrixKeys)
 	}
-	m := &matrix{}
+	m := &matrix{axisAt: map[string]int{}, compare: comparer{budget: budget}}
 	for i := range object.Len() {
 		key, value := object.At(i)
-		var fault *matrixError
-		switch key {
-		case "include":
-			m.include, fault = entries(key, value)
-		case "exclude":
-			m.exclude, fault = entries(key, value)
-		default:
-			fault = m.addAxis(key, value)
-		}
-		if fault != nil {
+		if fault := m.add(key, value); fault != nil {
 			return nil, fault
 		}
 	}
 	return m, m.checkExclude()
 }
 
-func (m *matrix) addAxis(key string, value any) *matrixError {
-	switch v := value.(type) {
-	case []any:
-		m.axes = append(m.axes, axis{key, v})
-	case *expr.Object, map[string]any:
-		return matrixFault(key, "the matrix key %q must be a list, not a mapping", key)
+func (m *matrix) add(key string, value any) (fault *matrixError) {
+	switch key {
+	case "include":
+		m.include, fault = entries(key, value)
+	case "exclude":
+		m.exclude, fault = entries(key, value)
 	default:
-		m.axes = append(m.axes, axis{key, []any{v}})
+		fault = m.addAxis(key, value)
 	}
+	return fault
+}
+
+func (m *matrix) addAxis(key string, value any) *matrixError {
+	list, isList := value.([]any)
+	if _, isObject := value.(*expr.Object); isObject {
+		return matrixFault(key, "the matrix key %q must be a list, not a mapping", key)
+	}
+	if !isList {
+		list = []any{value}
+	}
+	m.axisAt[key] = len(m.axes)
+	m.axes = append(m.axes, axis{key, list})
 	return nil
+}
+
+func (m *matrix) hasAxis(key string) bool {
+	_, ok := m.axisAt[key]
+	return ok
 }
 
 // entries reads `include` and `exclude`: lists of mappings. No value at all is an empty list.
@@ -85,18 +104,9 @@ func entries(key string, value any) ([]*expr.Object, *matrixError) {
 func (m *matrix) checkExclude() *matrixError {
 	for _, entry := range m.exclude {
 		for _, key := range entry.Keys() {
-			if m.axis(key) == nil {
+			if !m.hasAxis(key) {
 				return matrixFault("exclude", "`matrix.exclude` has the key %q, which is not in the matrix", key)
 			}
-		}
-	}
-	return nil
-}
-
-func (m *matrix) axis(key string) *axis {
-	for i := range m.axes {
-		if m.axes[i].key == key {
-			return &m.axes[i]
 		}
 	}
 	return nil
@@ -110,6 +120,9 @@ func (m *matrix) cells() ([]*expr.Object, *matrixError) {
 		return nil, tooManyCells(raw)
 	}
 	cells := m.included(m.product(raw))
+	if m.compare.tired {
+		return nil, matrixTooComplex
+	}
 	if len(cells) > ci.MaxCellsPerMatrix {
 		return nil, tooManyCells(len(cells))
 	}
@@ -171,26 +184,14 @@ func (m *matrix) excluded(cell *expr.Object) bool {
 func (m *matrix) agrees(entry, cell *expr.Object) bool {
 	for i := range entry.Len() {
 		key, want := entry.At(i)
-		if m.axis(key) == nil {
+		if !m.hasAxis(key) {
 			continue
 		}
-		if have, _ := cell.Get(key); !sameValue(have, want) {
+		if have, _ := cell.Get(key); !m.compare.same(have, want) {
 			return false
 		}
 	}
 	return true
-}
-
-func sameValue(a, b any) bool {
-	switch a := a.(type) {
-	case string:
-		text, ok := b.(string)
-		return ok && a == text
-	case float64:
-		number, ok := b.(float64)
-		return ok && a == number
-	}
-	return reflect.DeepEqual(expr.Native(a), expr.Native(b))
 }
 
 // included adds `include`: each entry goes into every original cell whose original values it leaves as they
@@ -201,56 +202,15 @@ func (m *matrix) included(original []*expr.Object) []*expr.Object {
 		found := false
 		for _, cell := range original {
 			if m.agrees(entry, cell) {
-				merge(cell, entry)
+				m.compare.merge(cell, entry)
 				found = true
 			}
 		}
 		if !found {
 			extra := expr.NewObject()
-			merge(extra, entry)
+			m.compare.merge(extra, entry)
 			cells = append(cells, extra)
 		}
 	}
 	return cells
-}
-
-func merge(into, from *expr.Object) {
-	for i := range from.Len() {
-		into.Set(from.At(i))
-	}
-}
-
-// cellName is what distinguishes a cell in the name of its job: `(v1, v2)`. Of objects and lists the values
-// inside are named. What would be cut off the name anyway is not put together.
-func cellName(cell *expr.Object) string {
-	var name strings.Builder
-	name.WriteByte('(')
-	for i := range cell.Len() {
-		_, v := cell.At(i)
-		writeLeaves(&name, v)
-	}
-	name.WriteByte(')')
-	return name.String()
-}
-
-func writeLeaves(name *strings.Builder, v any) {
-	if name.Len() > 4*ci.MaxNameRunes {
-		return
-	}
-	switch v := v.(type) {
-	case []any:
-		for _, inner := range v {
-			writeLeaves(name, inner)
-		}
-	case *expr.Object:
-		for i := range v.Len() {
-			_, inner := v.At(i)
-			writeLeaves(name, inner)
-		}
-	default:
-		if name.Len() > 1 {
-			name.WriteString(", ")
-		}
-		name.WriteString(cutRunes(expr.ToString(v), ci.MaxNameRunes))
-	}
 }

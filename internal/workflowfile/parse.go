@@ -33,10 +33,11 @@ func (p *parser) workflow(path string, root *node) *Workflow {
 	}
 	w := &Workflow{Path: path, Name: p.text(root.get("name"), "name"), source: p.source}
 	w.On = p.triggers(root)
-	w.runName = p.template(root.get("run-name"), "run-name", runNameScope)
+	w.runName = p.template(root.get("run-name"), "run-name", runScope)
 	w.env = p.scalars(root.get("env"), "env")
 	w.defaults = p.defaults(root.get("defaults"))
 	w.permissions = p.permissions(root.get("permissions"))
+	w.concurrency = p.concurrency(root.get("concurrency"), runScope)
 	p.checkExpressions(w.env, "env")
 	p.checkExpressions(w.defaults, "defaults")
 	w.Jobs = p.jobs(root)

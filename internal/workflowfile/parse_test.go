@@ -3,11 +3,14 @@ package workflowfile
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/pawl-ci/pawl/internal/ci"
 )
 
 const file = "ci.yml"
@@ -158,7 +161,7 @@ func TestBadFiles(t *testing.T) {
 		{"include no list", job("strategy: {matrix: {include: x}}"), "`matrix.include` must be a list of mappings"},
 		{"include of strings", job("strategy: {matrix: {include: [x]}}"), "`matrix.include` must be a list of mappings"},
 		{"exclude of unknown key", job("strategy: {matrix: {os: [a], exclude: [{x: y}]}}"), "`matrix.exclude` has the key \"x\", which is not in the matrix"},
-		{"dynamic matrix", job("strategy: {matrix: '${{ fromJSON(needs.x.outputs.m) }}'}"), "ci.yml:6:24: dynamic matrix from needs outputs is not supported yet"},
+		{"matrix of needs without needs", job("strategy: {matrix: '${{ fromJSON(needs.x.outputs.m) }}'}"), "ci.yml:6:29: fromJSON: the text is empty"},
 		{"matrix not a mapping", job("strategy: {matrix: '${{ fromJSON(''[1]'') }}'}"), "`strategy.matrix` must be a mapping"},
 		{"empty matrix from an expression", job("strategy: {matrix: '${{ fromJSON(''{}'') }}'}"), "the matrix is empty"},
 		{"empty list from an expression", job("strategy: {matrix: {os: '${{ fromJSON(''[]'') }}'}}"), "the matrix key \"os\" has no values"},
@@ -170,15 +173,14 @@ func TestBadFiles(t *testing.T) {
 		{"null service", job("services: {db: }"), "`services.db` must be a mapping with `image`, not nothing"},
 		{"service volumes", job("services: {db: {image: x, volumes: [[a]]}}"), "`services.db.volumes` must be a list of single values"},
 		{"outputs", job("outputs: {a: [b]}"), "`outputs.a` must be a single value"},
-		{"concurrency", job("concurrency: [x]"), "`concurrency` must be a mapping"},
+		{"concurrency", job("concurrency: [x]"), "`concurrency` must be the name of a group or a mapping, not a list"},
 		{"environment", job("environment: [x]"), "`environment` must be a name or a mapping"},
 		{"uses and steps", job("uses: ./x.yml"), "ci.yml:6:11: job \"a\" has both `uses` and `steps`"},
-		{"uses", "on: push\njobs:\n  a:\n    uses: ./x.yml\n", "ci.yml:4:11: reusable workflows are not supported yet"},
 		{"uses with", "on: push\njobs:\n  a:\n    uses: ./x.yml\n    with: [a]\n", "`with` must be a mapping"},
-		{"uses secrets", "on: push\njobs:\n  a:\n    uses: ./x.yml\n    secrets: all\n", "`secrets` must be a mapping"},
+		{"uses secrets", "on: push\njobs:\n  a:\n    uses: ./x.yml\n    secrets: all\n", "ci.yml:5:14: `secrets` must be `inherit` or a mapping, not a string"},
 
 		{"runs-on gives nothing", "on: push\njobs:\n  a:\n    runs-on: ${{ matrix.os }}\n    steps: [{run: x}]\n", "ci.yml:4:14: `runs-on` gives no label"},
-		{"runs-on from needs", "on: push\njobs:\n  a:\n    runs-on: ${{ needs.b.outputs.x }}\n    steps: [{run: x}]\n", "ci.yml:4:14: `runs-on` from needs outputs is not supported yet"},
+		{"runs-on from needs without needs", "on: push\njobs:\n  a:\n    runs-on: ${{ needs.b.outputs.x }}\n    steps: [{run: x}]\n", "ci.yml:4:14: `runs-on` gives no label"},
 		{"runs-on gives objects", "on: push\njobs:\n  a:\n    runs-on: ${{ fromJSON('{}') }}\n    steps: [{run: x}]\n", "a label of `runs-on` must be a single value"},
 		{"runs-on long", "on: push\njobs:\n  a:\n    runs-on: " + strings.Repeat("x", 256) + "\n    steps: [{run: x}]\n", "a label of `runs-on` is longer than 255 bytes"},
 	} {
@@ -226,8 +228,10 @@ func TestHostileFiles(t *testing.T) {
 	for i := range 10_000 {
 		cells.WriteString(strings.Repeat("x", 1) + itoa(i%100) + itoa(i/100) + ", ")
 	}
+	entry := ""
 	for i := range 60 {
 		axes.WriteString("k" + itoa(i) + ": [1, 2], ")
+		entry += "k" + itoa(i) + ": 1, "
 	}
 	for _, tc := range []struct{ name, src, want string }{
 		{"anchors bomb", bomb(), "the file has more than 200000 values (aliases written out)"},
@@ -256,12 +260,24 @@ func TestHostileFiles(t *testing.T) {
 		{"too many steps", "on: push\njobs: {a: {steps: [" + strings.Repeat("{run: x}, ", 1001) + "]}}", "job \"a\" has 1001 steps; the limit is 1000"},
 		{"deep expression", job("if: " + strings.Repeat("(", 5000) + "1" + strings.Repeat(")", 5000)), "nested more than 100 deep"},
 		{"long expression", job("if: '" + strings.Repeat("x", 30_000) + " == 1'"), "longer than 21000 characters"},
+		{"many names on one line", "on: push\njobs: {a: {if: '" + strings.Repeat("github.a||", 1500) + "nope()', steps: [{run: '" + strings.Repeat("${{ github.a }}", 60_000) + "'}]}}", "unknown function 'nope'"},
+		{"many unknown contexts on one line", "on: push\njobs: {a: {name: '" + strings.Repeat("${{ nope.a }}", 70_000) + "', steps: [{run: x}]}}", "the context 'nope' is not available in `name`"},
+		{"dear expressions in many cells", job("name: \"" + strings.Repeat("${{ contains("+doubling(15)+", 'x') }}", 3) + "\"\nstrategy: {matrix: {a: [" + strings.Repeat("1,", 256) + "]}}"), "the expressions take too much work together"},
+		{"long labels in many cells", job("x: y") + "  b:\n    strategy: {matrix: {a: [" + strings.Repeat("1,", 256) + "]}}\n    runs-on: [&l \"${{ 1" + strings.Repeat("&&1", 4900) + " }}\", " + strings.Repeat("*l, ", 48) + "]\n    steps: [{run: x}]\n", "the expressions take too much work together"},
+		{"lists that grow", job("strategy: {matrix: {a: &a ['${{ fromJSON(''[" + strings.Repeat("1,", 2000) + "1]'') }}', &x '${{ fromJSON(''[" + strings.Repeat("1,", 2000) + "1]'') }}'" + strings.Repeat(", *x", 900) + "]}}"), "the expressions take too much work together"},
+		{"many excludes of many keys", job("strategy: {matrix: {" + axes.String() + "z: [" + strings.Repeat("1,", 12) + "], exclude: [" + strings.Repeat("&e {"+entry+"z: 2}, ", 1) + strings.Repeat("*e, ", 511) + "]}}"), "the matrix has"},
+		{"many excludes of one-valued keys", job("strategy: {matrix: {" + strings.ReplaceAll(axes.String(), "[1, 2]", "[1]") + "z: [" + strings.Repeat("1,", 4000) + "], exclude: [&e {" + entry + "z: 2}, " + strings.Repeat("*e, ", 511) + "]}}"), "too many include and exclude entries"},
+		{"excludes of large values", job("x: &x [" + strings.Repeat("1,", 500) + "]\nstrategy: {matrix: {o: [*x], z: [" + strings.Repeat("1,", 4000) + "], exclude: [" + strings.Repeat("{o: *x, z: 2}, ", 80) + "]}}"), "too many include and exclude entries"},
 		{"expression that doubles", job("name: ${{ " + doubling(40) + " }}"), "longer than 1048576 bytes"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
 			start := time.Now()
 			require.Contains(t, strings.Join(problemsOf(t, tc.src), "\n"), tc.want)
 			require.Less(t, time.Since(start), 10*time.Second, "about half a second on an idle machine; the race detector makes it five times that")
+			runtime.ReadMemStats(&after)
+			require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(1<<30), "all that was ever allocated; little of it at a time")
 		})
 	}
 }
@@ -313,7 +329,7 @@ func TestErrorIsFoundByErrorsAs(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(sample))
 	f.Add([]byte(bomb()))
-	for _, src := range []string{"", "on: push\njobs: {a: {steps: [{run: x}]}}", job("strategy: {matrix: {os: [a, b], include: [{x: 1}]}}"), job("<<: {name: x}"), "a: &a [*a]"} {
+	for _, src := range []string{"", "on: push\njobs: {a: {steps: [{run: x}]}}", job("strategy: {matrix: {os: [a, b], include: [{x: 1}]}}"), job("<<: {name: x}"), "a: &a [*a]", callee, after("name: ${{ needs.a.result }}"), calling("with: {a: '${{ matrix.x }}'}\nsecrets: {a: '${{ secrets.B }}'}")} {
 		f.Add([]byte(src))
 	}
 	f.Fuzz(func(t *testing.T, src []byte) {
@@ -321,14 +337,32 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		plan, err := w.Plan(PlanContext{})
-		if err != nil {
-			return
-		}
-		for _, j := range plan.Jobs {
-			if _, err := Parse(file, j.Payload); err != nil {
-				t.Fatalf("payload of %s: %v\n%s", j.Key, err, j.Payload)
+		for _, ctx := range []PlanContext{{}, {Call: true, Root: "r", Inputs: map[string]any{"a": "${{ '}}", "b": true}}} {
+			plan, err := w.Plan(ctx)
+			if err != nil {
+				continue
 			}
+			for _, j := range plan.Jobs {
+				cells := []PlannedJob{j}
+				if j.Kind == ci.JobDeferred {
+					cells, _ = w.PlanJob(j.Key, ctx)
+				}
+				checkCells(t, w, cells)
+			}
+			_, _ = w.CallOutputs(JobContext{}, nil)
 		}
 	})
+}
+
+func checkCells(t *testing.T, w *Workflow, cells []PlannedJob) {
+	for _, j := range cells {
+		if _, err := Parse(file, j.Payload); j.Kind == ci.JobTask && err != nil {
+			t.Fatalf("payload of %s: %v\n%s", j.Key, err, j.Payload)
+		}
+		c := JobContext{Matrix: j.Matrix, Index: j.Index, Total: j.Total}
+		_, _ = w.JobConcurrency(j.Key, c)
+		_, _ = w.JobEnvironment(j.Key, c)
+		_, _ = EvalIf(j.If, j.IfAt, c)
+		_, _ = w.Call(j.Key, c, w)
+	}
 }

@@ -15,19 +15,35 @@ import (
 func (p *planner) payloadHead() string {
 	var e emitter
 	head := newMap()
-	head.set("name", newString(p.w.displayName()))
+	head.set("name", newString(p.rootName()))
 	if p.plan.RunName != "" {
 		head.set("run-name", newString(escapeTemplate(p.plan.RunName)))
 	}
 	head.set("on", p.w.On.node)
-	head.set("env", p.w.env)
-	head.set("defaults", p.w.defaults)
+	head.set("env", p.rewritten(p.w.env))
+	head.set("defaults", p.rewritten(p.w.defaults))
 	head.set("permissions", p.w.permissions)
 	e.mapping(head, 0)
 	return e.out.String()
 }
 
-// displayName is the workflow's name, or the name of its file; the runner shows it as github.workflow.
+// rootName is what the runner shows as github.workflow: the name of the run's own file, also in those that it calls.
+func (p *planner) rootName() string {
+	if p.ctx.Root != "" {
+		return p.ctx.Root
+	}
+	return p.w.displayName()
+}
+
+// rewritten is a part of the file as its runner gets it.
+func (p *planner) rewritten(n *node) *node {
+	if p.inputs == nil {
+		return n
+	}
+	return p.inputs.tree(n)
+}
+
+// displayName is the workflow's name, or the name of its file.
 func (w *Workflow) displayName() string {
 	if w.Name != "" {
 		return w.Name
@@ -38,7 +54,7 @@ func (w *Workflow) displayName() string {
 // payload writes the file for one cell.
 func (p *planner) payload(j *Job, s *strategyPlan, cell *expr.Object, planned *PlannedJob) []byte {
 	if p.sharedOf != j {
-		p.sharedOf, p.shared = j, sharedText(j)
+		p.sharedOf, p.shared = j, p.sharedText(j)
 	}
 	var e emitter
 	e.out.Grow(len(p.head) + len(p.shared) + 512)
@@ -50,9 +66,13 @@ func (p *planner) payload(j *Job, s *strategyPlan, cell *expr.Object, planned *P
 }
 
 // sharedText writes the part of a job that is the same in all cells.
-func sharedText(j *Job) string {
+func (p *planner) sharedText(j *Job) string {
+	shared := j.shared
+	if p.inputs != nil {
+		shared = p.inputs.job(shared)
+	}
 	var e emitter
-	e.mapping(j.shared, 4)
+	e.mapping(shared, 4)
 	return e.out.String()
 }
 

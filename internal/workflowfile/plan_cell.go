@@ -2,7 +2,6 @@ package workflowfile
 
 import (
 	"math"
-	"strconv"
 	"strings"
 
 	"github.com/pawl-ci/pawl/internal/ci"
@@ -34,7 +33,7 @@ func (c *cellPlan) name(cell *expr.Object) string {
 	if cell != nil && !evaluated {
 		name += " " + cellName(cell)
 	}
-	return cutRunes(strings.TrimSpace(name), ci.MaxNameRunes)
+	return shortName(name)
 }
 
 // runsOn evaluates the labels. A group counts as one more label (runner-protocol.md §4). No `runs-on`, or an
@@ -51,8 +50,6 @@ func (c *cellPlan) runsOn() []string {
 	}
 	switch {
 	case c.failed, len(labels) == 0 && !hasExpression(n):
-	case len(labels) == 0 && uses(n, "needs"):
-		c.fail(n.at, "`runs-on` from needs outputs is not supported yet")
 	case len(labels) == 0:
 		c.fail(n.at, "`runs-on` gives no label")
 	case len(labels) > MaxLabels:
@@ -85,7 +82,7 @@ func (c *cellPlan) label(n *node, v any) []string {
 		c.fail(n.at, "a label of `runs-on` must be a single value")
 		return nil
 	}
-	text := strings.TrimSpace(expr.ToString(v))
+	text := strings.TrimSpace(clean(expr.ToString(v)))
 	if len(text) > MaxLabelBytes {
 		c.fail(n.at, "a label of `runs-on` is longer than %d bytes", MaxLabelBytes)
 	}
@@ -97,7 +94,7 @@ func (c *cellPlan) label(n *node, v any) []string {
 
 func (c *cellPlan) continueOnError() bool {
 	before := len(c.list)
-	v := c.evalBoolIn(c.job.continueOnError, "continue-on-error", false, c.contexts)
+	v := c.evalBool(c.job.continueOnError, "continue-on-error", false, c.contexts)
 	c.failed = c.failed || len(c.list) > before
 	return v
 }
@@ -119,24 +116,19 @@ func (c *cellPlan) timeout() int {
 	return int(math.Ceil(math.Min(minutes, ci.MaxTimeoutMinutes)))
 }
 
-// evalNumber evaluates a number, also as the text that an expression may give.
-func (p *planner) evalNumber(n *node, what string, contexts expr.Contexts) (float64, bool) {
-	v, ok := p.eval(n, contexts)
-	if !ok {
-		return 0, false
+// priority evaluates `priority`.
+func (c *cellPlan) priority() int {
+	n := c.job.priority
+	if n == nil {
+		return c.ctx.Priority
 	}
-	switch v := v.(type) {
-	case float64:
-		if !math.IsNaN(v) && !math.IsInf(v, 0) {
-			return v, true
-		}
-	case string:
-		if f, err := strconv.ParseFloat(strings.TrimSpace(v), 64); err == nil && !math.IsNaN(f) && !math.IsInf(f, 0) {
-			return f, true
-		}
+	before := len(c.list)
+	f, ok := c.evalNumber(n, "priority", c.contexts)
+	if ok {
+		f = float64(c.checkWhole(n, "priority", f, ci.MinPriority, ci.MaxPriority))
 	}
-	p.add(n.at, "`%s` must be a number, not %s", what, shown(v))
-	return 0, false
+	c.failed = c.failed || !ok || len(c.list) > before
+	return int(f)
 }
 
 func (c *cellPlan) setMatrix(planned *PlannedJob, cell *expr.Object) {

@@ -39,7 +39,7 @@ func TestSample(t *testing.T) {
 	first := p.Jobs[0]
 	first.Payload = nil
 	require.Equal(t, PlannedJob{
-		Key: "build", Name: "Build (linux, 1.22, true)", RunsOn: []string{"self-hosted", "linux"},
+		Key: "build", Kind: ci.JobTask, Gated: true, Name: "Build (linux, 1.22, true)", RunsOn: []string{"self-hosted", "linux"},
 		Matrix: map[string]any{"os": "linux", "go": 1.22, "extra": true}, MatrixJSON: `{"os":"linux","go":1.22,"extra":true}`,
 		Index: 0, Total: 3, FailFast: false, MaxParallel: 2, ContinueOnError: true, TimeoutMinutes: 13, Outputs: []string{"sum", "other"},
 		StepNames: []string{"Run actions/checkout@v4", "Test ${{ matrix.os }}", "Run echo second"},
@@ -52,12 +52,14 @@ func TestSample(t *testing.T) {
 	last.Payload = nil
 	require.Equal(t, PlannedJob{
 		Key: "report", Name: "report", Needs: []string{"build"}, RunsOn: []string{"ubuntu-latest"},
-		If: "always() && needs.build.result == 'failure'", IfAt: Position{93, 9},
+		If: "always() && needs.build.result == 'failure'", IfAt: "ci.yml:93:13", Kind: ci.JobTask,
 		Total: 1, FailFast: true, TimeoutMinutes: 360, StepNames: []string{"Run owner/action@v1"},
 	}, last)
 }
 
-// TestMatrix holds execution-semantics.md §5: names and values of the cells in their order.
+// TestMatrix holds execution-semantics.md §5: names and values of the cells in their order. Its other rows: the limit is
+// in TestMatrixLimitIsInclusive and TestHostileFiles, keys that `exclude` does not know in TestBadFiles, fail-fast,
+// max-parallel and the strategy context in TestStrategyContext, matrices from needs in TestDynamicMatrix.
 func TestMatrix(t *testing.T) {
 	for _, tc := range []struct {
 		name, keys string
@@ -115,6 +117,28 @@ func TestMatrix(t *testing.T) {
 			}
 			require.Equal(t, tc.want, names)
 		})
+	}
+}
+
+// TestMatrixFromEvent holds that mappings of an event, which have no order, can be values, and compared.
+func TestMatrixFromEvent(t *testing.T) {
+	event := map[string]any{
+		"all": map[string]any{"z": []any{1.0}, "a": []any{"x", "y"}, "exclude": []any{map[string]any{"a": "y"}}, "include": []any{map[string]any{"b": 2.0}}},
+		"o":   map[string]any{"b": map[string]any{"d": 1.0}, "a": []any{true, nil}},
+		"n":   7,
+	}
+	for matrix, want := range map[string][]string{
+		"'${{ github.event.all }}'":      {"a (x, 1, 2)"},
+		"{c: ['${{ github.event.o }}']}": {"a (true, , 1)"},
+		"{c: ['${{ github.event.o }}', 1], exclude: [{c: '${{ github.event.o }}'}]}": {"a (1)"},
+		"{c: ['${{ github.event.o }}'], exclude: [{c: {b: {d: 1}, a: [true]}}]}":     {"a (true, , 1)"},
+		"{c: ['${{ github.event.n }}', 8], exclude: [{c: 7}]}":                       {"a (8)"},
+	} {
+		var names []string
+		for _, j := range plan(t, job("strategy: {matrix: "+matrix+"}"), PlanContext{GitHub: map[string]any{"event": event}}).Jobs {
+			names = append(names, j.Name)
+		}
+		require.Equal(t, want, names, matrix)
 	}
 }
 

@@ -22,7 +22,7 @@ func (p Problem) String() string {
 	return fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Column, p.Message)
 }
 
-// Error is what Parse and Plan return for a faulty file. It holds at least one and at most MaxProblems
+// Error is what all functions of this package return for a faulty file. It holds at least one and at most MaxProblems
 // problems, in the order of the file.
 type Error struct{ Problems []Problem }
 
@@ -41,8 +41,11 @@ type problems struct {
 	list []Problem
 }
 
+// full reports whether further problems would be left out; then nothing need be done to find their places.
+func (p *problems) full() bool { return len(p.list) >= MaxProblems }
+
 func (p *problems) add(at Position, format string, args ...any) {
-	if len(p.list) < MaxProblems {
+	if !p.full() {
 		p.list = append(p.list, Problem{p.file, max(1, at.Line), max(1, at.Column), fmt.Sprintf(format, args...)})
 	}
 }

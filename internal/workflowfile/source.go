@@ -11,6 +11,9 @@ type source struct {
 	lines []string
 }
 
+// maxColumns is how far to the right places are told exactly.
+const maxColumns = 20_000
+
 func newSource(file string, src []byte) *source {
 	return &source{file: file, lines: strings.Split(string(src), "\n")}
 }
@@ -57,6 +60,18 @@ func (s *source) inBlock(n *node, offset int) (Position, bool) {
 	return Position{line, 1 + utf8.RuneCountInString(indent) + utf8.RuneCountInString(before[start:])}, ok && strings.TrimSpace(indent) == ""
 }
 
+// standsAt is position for a part of a scalar's text, but only if all lines of the part stand in the file as they are.
+func (s *source) standsAt(n *node, offset int, part string) (Position, bool) {
+	if n.style != block {
+		return s.inLine(n, offset)
+	}
+	at, ok := s.inBlock(n, offset)
+	for i, line := range strings.Split(part, "\n") {
+		ok = ok && strings.Contains(s.line(at.Line+i), strings.TrimSpace(line))
+	}
+	return at, ok
+}
+
 // search looks for the word at offset, from the beginning of the value on.
 func (s *source) search(n *node, offset int) Position {
 	word := n.text[offset:]
@@ -80,8 +95,12 @@ func (s *source) search(n *node, offset int) Position {
 	return n.at
 }
 
-// cutColumns takes a number of characters off the front of a line; false if it is shorter.
+// cutColumns takes a number of characters off the front of a line; false if it is shorter. In a file of a single line
+// nobody counts columns, and counting them for many values would take long.
 func cutColumns(line string, columns int) (string, bool) {
+	if columns > maxColumns {
+		return "", false
+	}
 	for ; columns > 0; columns-- {
 		if line == "" {
 			return "", false

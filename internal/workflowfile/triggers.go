@@ -55,7 +55,7 @@ func (p *parser) event(t *Triggers, name, n *node) {
 		t.Dispatch = &DispatchTrigger{Position: name.at, Inputs: p.inputs(n)}
 		body = dispatchNode(t.Dispatch.Inputs)
 	case "workflow_call":
-		body = p.callNode(n)
+		t.Call, body = p.callTrigger(name, n)
 	}
 	t.Events = append(t.Events, e)
 	t.node.set(name.text, body)
@@ -89,36 +89,4 @@ func (p *parser) schedules(name, n *node) []Schedule {
 		})
 	}
 	return list
-}
-
-// callNode checks `on: workflow_call` as far as the runner reads it; a value of a wrong kind there ends
-// the whole runner, not only the job.
-func (p *parser) callNode(n *node) *node {
-	out := newMap()
-	if n.kind != mapNode {
-		return out
-	}
-	out.set("inputs", p.callEntries(n.get("inputs"), "inputs", "description", "required", "default", "type"))
-	out.set("outputs", p.callEntries(n.get("outputs"), "outputs", "description", "value"))
-	out.set("secrets", p.callEntries(n.get("secrets"), "secrets", "description", "required"))
-	return out
-}
-
-func (p *parser) callEntries(n *node, what string, keys ...string) *node {
-	what = "on.workflow_call." + what
-	if p.mapping(n, what) == nil {
-		return nil
-	}
-	out := newMap()
-	for i, k := range n.keys {
-		entry := n.items[i]
-		if entry.kind == nullNode {
-			entry = newMap()
-		}
-		if p.scalars(entry, what+"."+k.text) != nil {
-			p.flag(entry.get("required"), what+"."+k.text+".required")
-			out.set(k.text, pick(entry, keys...))
-		}
-	}
-	return out
 }

@@ -1,6 +1,10 @@
 package workflowfile
 
-import "github.com/pawl-ci/pawl/internal/ci"
+import (
+	"fmt"
+
+	"github.com/pawl-ci/pawl/internal/ci"
+)
 
 // Workflow is one file that was read and checked. It does not change and may be shared.
 type Workflow struct {
@@ -12,8 +16,9 @@ type Workflow struct {
 	// Jobs are in the order of the file.
 	Jobs []*Job
 
-	source  *source
-	runName *node
+	source      *source
+	runName     *node
+	concurrency *concurrency
 	// What goes into every payload unchanged.
 	env, defaults, permissions *node
 }
@@ -22,9 +27,10 @@ type Workflow struct {
 type Triggers struct {
 	// Events are all events of the file, known to Pawl or not, in its order. An unknown one never fires.
 	Events []Event
-	// Push is set when the file has `push`, Dispatch when it has `workflow_dispatch`.
+	// Push is set when the file has `push`, Dispatch when it has `workflow_dispatch`, Call when it has `workflow_call`.
 	Push     *PushTrigger
 	Dispatch *DispatchTrigger
+	Call     *CallTrigger
 
 	node *node // as a mapping; for payloads
 }
@@ -89,11 +95,29 @@ type Job struct {
 	// Uses is the reusable workflow that the job calls; empty for a job with steps.
 	Uses string
 
-	name, condition, runsOn, continueOnError, timeout *node
-	usesNode                                          *node
-	strategy                                          *node // nil when the file has none
-	outputs, stepNames                                []string
-	shared                                            *node // the keys of the payload that are the same in every cell
+	name, condition, runsOn, continueOnError, timeout, priority *node
+	strategy                                                    *node // nil when the file has none
+	concurrency                                                 *concurrency
+	environment                                                 *node // its name
+	retry                                                       *ci.Retry
+	call                                                        *caller // with `uses` only
+	outputs, stepNames                                          []string
+	shared                                                      *node // the keys of the payload that are the same in every cell
+
+	late     bool   // what is planned uses `needs`
+	ifText   string // without `${{ }}`
+	ifAt     string
+	ifMatrix bool
+}
+
+// job returns a job by its key. The error is an *Error.
+func (w *Workflow) job(key string) (*Job, error) {
+	for _, j := range w.Jobs {
+		if j.Key == key {
+			return j, nil
+		}
+	}
+	return nil, &Error{Problems: []Problem{{w.Path, 1, 1, fmt.Sprintf("the workflow has no job %q", key)}}}
 }
 
 // MatchesPush reports whether a push to the full ref with these changed files starts this workflow. The

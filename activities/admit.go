@@ -1,0 +1,99 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/pawl-ci/pawl/db"
+	"github.com/pawl-ci/pawl/internal/ci"
+	"github.com/pawl-ci/pawl/internal/workflowfile"
+	"github.com/pawl-ci/pawl/workflows"
+)
+
+// AdmitJobs tells what jobs that are to run still wait for: first their environment, with its reviewers and its wait
+// timer, and then their concurrency group, so that nobody holds a group while a person makes up their mind. It may be
+// repeated, and is, whenever something has changed.
+func (a *Activities) AdmitJobs(ctx context.Context, in workflows.IfQueries) ([]workflows.Admission, error) {
+	k, err := a.know(ctx, in)
+	if err != nil {
+		return nil, failed(err)
+	}
+	f, err := a.filesOf(ctx, in.AttemptID)
+	if err != nil {
+		return nil, failed(err)
+	}
+	out := make([]workflows.Admission, len(in.Queries))
+	for i, q := range in.Queries {
+		if out[i], err = a.admitOne(ctx, expander{k, f}, q); err != nil {
+			return nil, failed(err)
+		}
+	}
+	return out, nil
+}
+
+func (a *Activities) admitOne(ctx context.Context, x expander, q workflows.IfQuery) (workflows.Admission, error) {
+	job, found := x.jobs[q.JobID]
+	if !found {
+		return refusal(q.JobID, errGone.Error()), nil
+	}
+	w, err := x.files.writtenIn(job)
+	if err != nil {
+		return workflows.Admission{}, err
+	}
+	c := x.context(job, q)
+	held, err := a.enterEnvironment(ctx, w, job, c)
+	if err == nil && held.Hold == "" && !held.Status.Terminal() {
+		held, err = a.enterJobGate(ctx, w, job, c)
+	}
+	if text := problemOf(err); text != "" {
+		return refusal(job.ID, text), nil
+	}
+	return held, err
+}
+
+func refusal(job int64, reason string) workflows.Admission {
+	return workflows.Admission{JobID: job, Status: ci.StatusFailure, Reason: reason}
+}
+
+func (a *Activities) enterEnvironment(ctx context.Context, w *workflowfile.Workflow, job *db.Job, c workflowfile.JobContext) (workflows.Admission, error) {
+	free := workflows.Admission{JobID: job.ID}
+	name, err := w.JobEnvironment(job.Key, c)
+	if err != nil || name == "" {
+		return free, err
+	}
+	h, err := a.db.EnterEnvironment(ctx, job, name)
+	switch {
+	case err != nil:
+		return free, err
+	case h.State == db.DeploymentRejected:
+		return refusal(job.ID, fmt.Sprintf("%s rejected the deployment to %s: %s", h.ReviewedBy, name, h.Comment)), nil
+	case h.State == db.DeploymentWaiting:
+		free.Hold, free.WaitUntil = fmt.Sprintf("environment %s waits for a reviewer", name), h.WaitUntil
+	case !h.WaitUntil.IsZero():
+		free.Hold, free.WaitUntil = fmt.Sprintf("environment %s has a wait timer", name), h.WaitUntil
+	}
+	return free, nil
+}
+
+func (a *Activities) enterJobGate(ctx context.Context, w *workflowfile.Workflow, job *db.Job, c workflowfile.JobContext) (workflows.Admission, error) {
+	out := workflows.Admission{JobID: job.ID}
+	group, err := w.JobConcurrency(job.Key, c)
+	if err != nil || group == nil {
+		return out, err
+	}
+	answer, err := a.db.EnterGate(ctx, db.GateEntry{
+		RepoID: job.RepoID, RunID: job.RunID, AttemptID: job.AttemptID, JobID: job.ID, Concurrency: *group,
+	})
+	if err != nil {
+		return out, err
+	}
+	a.wake(ctx, answer.Wake)
+	out.InGate = true
+	switch answer.State {
+	case db.GatePending:
+		out.Hold = fmt.Sprintf("concurrency group %s is taken", group.Group)
+	case db.GateReplaced, db.GateRefused, db.GateLeaving:
+		out.Status, out.Reason = ci.StatusCancelled, answer.Reason
+	}
+	return out, nil
+}
