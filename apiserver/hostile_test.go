@@ -137,10 +137,13 @@ func TestHostileQueries(t *testing.T) {
 	for _, list := range []string{
 		repoPath(repo, "/actions/runs"), repoPath(repo, "/actions/jobs"), repoPath(repo, "/actions/tasks"),
 		repoPath(repo, "/actions/runners"), repoPath(repo, "/environments"), repoPath(repo, "/actions/runs/%d/timeline", run),
-		repoPath(repo, "/actions/jobs/%d/tasks", job), repoPath(repo, "/actions/jobs/%d/logs", job), repoPath(repo, "/actions/workflows/ci.yml/runs"),
-		"/admin/actions/runs", "/admin/actions/jobs", "/user/actions/runs",
+		repoPath(repo, "/actions/jobs/%d/tasks", job), repoPath(repo, "/actions/jobs/%d/logs", job),
+		repoPath(repo, "/actions/workflows/ci.yml/runs"), "/admin/actions/runs", "/admin/actions/jobs", "/user/actions/runs",
 	} {
-		for _, name := range []string{"page", "limit", "status", "actor", "branch", "event", "head_sha", "sort", "order", "disabled", "sudo", "token", "attempt", "task", "scoped_workflow_source_repo_id"} {
+		for _, name := range []string{
+			"page", "limit", "status", "actor", "branch", "event", "head_sha", "sort", "order", "disabled", "sudo", "token",
+			"attempt", "task", "scoped_workflow_source_repo_id",
+		} {
 			for _, value := range hostile {
 				status := root.hit("GET", "/api/v1"+list+"?"+name+"="+value, "")
 				require.Less(t, status, 500, "%s?%s=%s", list, name, value)

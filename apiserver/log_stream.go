@@ -28,8 +28,9 @@ const sealGrace = 10 * time.Second
 //	event: end          the job is done, and this was all of its log
 //	data: {"status":"completed","conclusion":"success"}
 //
-// With ?task= it is the log of that task, until its end. A job that no runner has yet is waited for. Quiet streams carry a comment every 15 s. The stream is woken by rows
-// that arrive in this process, and looks every second for those that arrived in another.
+// With ?task= it is the log of that task, until its end. A job that no runner has yet is waited for. Quiet streams carry
+// a comment every 15 s. The stream is woken by rows that arrive in this process, and looks every second for those that
+// arrived in another.
 func streamLog(c *call) error {
 	v, err := c.server.DB.Job(c.ctx(), c.repo.ID, c.id("job_id"))
 	if err != nil {

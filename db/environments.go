@@ -124,7 +124,8 @@ func (d *DB) PendingDeployments(ctx context.Context, attempt int64) ([]*Deployme
 	var list []*Deployment
 	err := d.NewSelect().Model(&list).Join("JOIN jobs AS job ON job.id = deployment.job_id AND job.stopped_at IS NULL").
 		Where("deployment.attempt_id = ?", attempt).
-		Where("deployment.state = ? OR (deployment.state = ? AND deployment.wait_until > now())", DeploymentWaiting, DeploymentApproved).
+		Where("deployment.state = ? OR (deployment.state = ? AND deployment.wait_until > now())",
+			DeploymentWaiting, DeploymentApproved).
 		Order("deployment.created_at", "deployment.job_id").Scan(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("pending deployments of attempt %d: %w", attempt, err)

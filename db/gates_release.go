@@ -16,12 +16,13 @@ func makeGate(ctx context.Context, tx pgx.Tx, key gateKey) error {
 	return lockGates(ctx, tx, []gateKey{key})
 }
 
+const lockQuery = `SELECT 1 FROM gates
+	WHERE (repo_id, name) IN (SELECT * FROM unnest($1::bigint[], $2::text[])) ORDER BY repo_id, name FOR UPDATE`
+
 // lockGates locks gates in order. No other row of the transaction may be locked before.
 func lockGates(ctx context.Context, tx pgx.Tx, keys []gateKey) error {
 	repos, names := gateColumns(keys)
-	_, err := tx.Exec(ctx, `SELECT 1 FROM gates
-		WHERE (repo_id, name) IN (SELECT * FROM unnest($1::bigint[], $2::text[])) ORDER BY repo_id, name FOR UPDATE`,
-		prepared, repos, names)
+	_, err := tx.Exec(ctx, lockQuery, prepared, repos, names)
 	return err
 }
 
@@ -49,9 +50,10 @@ func releaseGates(ctx context.Context, tx pgx.Tx, attempt int64, jobs []int64, a
 	return passOn(ctx, tx, keys)
 }
 
+const placesQuery = `SELECT id, repo_id, gate FROM gate_entries WHERE attempt_id = $1 AND ($2 OR job_id = ANY($3))`
+
 func placesOf(ctx context.Context, tx pgx.Tx, attempt int64, jobs []int64, all bool) (entries []int64, keys []gateKey, err error) {
-	rows, err := tx.Query(ctx, `SELECT id, repo_id, gate FROM gate_entries WHERE attempt_id = $1 AND ($2 OR job_id = ANY($3))`,
-		prepared, attempt, all, jobs)
+	rows, err := tx.Query(ctx, placesQuery, prepared, attempt, all, jobs)
 	if err != nil {
 		return nil, nil, fmt.Errorf("concurrency groups of attempt %d: %w", attempt, err)
 	}

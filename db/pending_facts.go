@@ -151,7 +151,8 @@ func (f *pendingFacts) queueAttempts(batch *pgx.Batch, ids pendingIDs) {
 		WHERE a.id = ANY($1)`, ids.attempts), func(rows pgx.Rows) error {
 		var id int64
 		var a attemptFacts
-		err := rows.Scan(&id, &a.approvalNeeded, &a.unstarted, &a.cancelRequested, &a.runPaused, &a.repoPaused, &a.runPausedBy, &a.repoPausedBy)
+		err := rows.Scan(&id, &a.approvalNeeded, &a.unstarted, &a.cancelRequested, &a.runPaused, &a.repoPaused,
+			&a.runPausedBy, &a.repoPausedBy)
 		f.attempts[id] = a
 		return err
 	})
@@ -201,7 +202,8 @@ func (f *pendingFacts) queueDeployments(batch *pgx.Batch, ids pendingIDs) {
 }
 
 func (f *pendingFacts) queueOffers(batch *pgx.Batch, ids pendingIDs) {
-	each(batch.Queue(`SELECT DISTINCT ON (o.job_id) o.job_id, o.state, coalesce(o.not_before, 'epoch'), coalesce(o.not_before > now(), false),
+	each(batch.Queue(`SELECT DISTINCT ON (o.job_id) o.job_id, o.state, coalesce(o.not_before, 'epoch'),
+			coalesce(o.not_before > now(), false),
 			coalesce((SELECT t.reason FROM tasks t WHERE t.job_id = o.job_id ORDER BY t.id DESC LIMIT 1), '')
 		FROM offers o WHERE o.job_id = ANY($1) ORDER BY o.job_id, o.try DESC`, ids.jobs), func(rows pgx.Rows) error {
 		var id int64
@@ -247,7 +249,8 @@ func (f *pendingFacts) queueRunners(batch *pgx.Batch, ids pendingIDs) {
 }
 
 func (f *pendingFacts) queueFollowed(batch *pgx.Batch, ids pendingIDs) {
-	each(batch.Queue(`SELECT id, attempt FROM jobs WHERE id = ANY($1) AND stopped_at IS NULL`, ids.follows), func(rows pgx.Rows) error {
+	const open = `SELECT id, attempt FROM jobs WHERE id = ANY($1) AND stopped_at IS NULL`
+	each(batch.Queue(open, ids.follows), func(rows pgx.Rows) error {
 		var id int64
 		var attempt int
 		err := rows.Scan(&id, &attempt)

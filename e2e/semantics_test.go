@@ -142,7 +142,7 @@ jobs:
 	run := p.awaitEnd(t, first)
 	jobs := p.jobs(t, first)
 	require.Equal(t, map[string]string{"other": "success", "deploy": "cancelled"}, conclusions(jobs))
-	require.Contains(t, jobs["deploy"].Reason, "prod")
+	require.Contains(t, jobs["deploy"].Reason, "cancel-in-progress")
 	recordHistories(t, p, run, jobs, "job-concurrency")
 }
 

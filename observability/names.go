@@ -40,7 +40,8 @@ func Metrics() []Metric {
 		{"pawl_reconciler_repairs_total", counter, []string{"kind"}, "differences mended; stays 0 in health"},
 		{"pawl_runners", gauge, []string{"state"}, "registered runners: idle, busy, offline or disabled"},
 		{"pawl_runs_total", counter, []string{"conclusion"}, "runs that ended"},
-		{"pawl_task_retries_total", counter, []string{"reason"}, "jobs offered again after a platform failure"},
+		{"pawl_task_retries_total", counter, []string{"reason"}, "jobs offered again after a platform failure, or because their file asks for it"},
+		{"pawl_job_faults_total", counter, []string{"class"}, "jobs ended by a fault and not by their steps: transient, permanent, unknown"},
 		{"pawl_temporal_deliveries_total", counter, []string{"kind", "result"}, "messages told to Temporal: ok, error or dropped"},
 	}
 }

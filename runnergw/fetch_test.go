@@ -117,7 +117,8 @@ func TestNeedsOfATask(t *testing.T) {
 	}
 	ended := []db.JobEnd{{JobID: cells[0].ID, Status: ci.StatusSuccess}, {JobID: cells[1].ID, Status: ci.StatusSuccess},
 		{JobID: cells[2].ID, Status: ci.StatusSkipped}, {JobID: cells[3].ID, Status: ci.StatusFailure}}
-	require.NoError(t, e.db.RecordStep(t.Context(), db.RunStep{RunID: run.ID, AttemptID: attempt.ID, Ended: ended, Offered: []int64{last.ID}}))
+	_, err := e.db.RecordStep(t.Context(), db.RunStep{RunID: run.ID, AttemptID: attempt.ID, Ended: ended, Offered: []int64{last.ID}})
+	require.NoError(t, err)
 
 	needs := r.mustFetch().Needs
 	require.Len(t, needs, 3)
@@ -329,7 +330,7 @@ func TestBrokenTaskFailsAlone(t *testing.T) {
 	require.Equal(t, good.ID, e.task(r.mustFetch().Id).JobID)
 	task := &db.Task{}
 	require.NoError(t, e.db.NewSelect().Model(task).Where("job_id = ?", broken.ID).Scan(t.Context()))
-	require.Equal(t, db.TaskFailure, task.Status)
+	require.Equal(t, []string{"lost", db.CauseRefused}, []string{string(task.Status), task.Cause})
 	require.Equal(t, "the task could not be built: the job has no payload", task.Reason)
 	e.eventually(func() bool { return len(e.tasks.wakes()) >= 2 }, "its workflow is woken: for the claim, and for the end")
 }
@@ -403,7 +404,7 @@ func TestEphemeralRunnerAfterALostTask(t *testing.T) {
 	r := e.registerAs(db.Scope{}, &runnerv1.RegisterRequest{Name: "once", Labels: []string{"linux"}, Ephemeral: true})
 	e.offer(dbtest.Job("a", "linux"), dbtest.Job("b", "linux"))
 	task := r.mustFetch()
-	_, err := e.db.FailTask(t.Context(), task.Id, "test")
+	_, err := e.db.RefuseTask(t.Context(), task.Id, "test")
 	require.NoError(t, err)
 	_, err = r.fetch(patience)
 	require.ErrorContains(t, err, "runner has been removed")

@@ -220,7 +220,7 @@ func TestUnconfirmedTaskIsGivenUp(t *testing.T) {
 	e.eventually(func() bool { return e.task(task.Id).Status == db.TaskLost }, "lost")
 	require.Equal(t, "the runner never confirmed the task within 1s", e.task(task.Id).Reason)
 	e.eventually(func() bool { return slices.Contains(e.tasks.wakes(), job) }, "its workflow is woken")
-	require.NoError(t, e.db.OfferAgain(t.Context(), job, 2))
+	require.NoError(t, e.db.OfferAgain(t.Context(), db.OfferAgain{JobID: job, Try: 2}))
 	again := r.mustFetch()
 	require.Equal(t, job, e.task(again.Id).JobID)
 	require.Equal(t, 2, e.task(again.Id).Try)

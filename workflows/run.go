@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"slices"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -114,6 +115,8 @@ func (r *run) load() error {
 	r.schedule.TakeChanges() // what the plan says of passed-through jobs is in the projection already
 	r.beginning = beginning{needsApproval: plan.NeedsApproval, hasGate: plan.HasGate, gate: plan.Gate}
 	r.inGates = plan.HasGate
+	// What a job follows may have ended before anybody could be woken.
+	r.news.unread = slices.ContainsFunc(plan.Jobs, func(j PlannedJob) bool { return j.Started })
 	return nil
 }
 
@@ -128,6 +131,9 @@ func (r *run) remember(plan RunPlan) {
 func (r *run) execute() (RunResult, error) {
 	r.startLife()
 	if err := r.begin(); err != nil {
+		return RunResult{}, err
+	}
+	if err := r.readNews(); err != nil {
 		return RunResult{}, err
 	}
 	for {

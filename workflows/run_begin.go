@@ -24,11 +24,11 @@ func (b *beginning) over() bool {
 // jobs with always(): its group belongs to somebody else.
 func (r *run) begin() error {
 	b := &r.beginning
+	b.blocked = b.hasGate || b.needsApproval // it may have waited before this workflow began
 	if b.over() {
 		r.note("started", 0, "")
 		return nil
 	}
-	b.blocked = true
 	if b.needsApproval {
 		r.note("waiting", 0, "for an approval")
 	}

@@ -284,7 +284,7 @@ func TestFollowedJobsEndWithTheOnesTheyFollow(t *testing.T) {
 	followed.Started, followed.Status = true, ci.StatusRunning
 	p := &projection{
 		plan: plan(followed, planned(2, "b", "a")),
-		news: []workflows.RunNews{{Ended: []workflows.JobEnd{{JobID: 1, Status: success}}}},
+		news: []workflows.RunNews{{}, {Ended: []workflows.JobEnd{{JobID: 1, Status: success}}}},
 	}
 	status, ends := p.run(t, at(time.Hour, changed))
 	require.Equal(t, success, status)

@@ -88,7 +88,7 @@ type planner struct {
 	ctx    PlanContext
 	base   expr.Contexts
 	plan   *Plan
-	inputs *inputsRewriter // for the payloads of a called file
+	inputs *contextRewriter // for the payloads of a called file
 	head   string
 	size   int // bytes of all payloads so far
 
@@ -99,7 +99,7 @@ type planner struct {
 func (w *Workflow) planner(ctx PlanContext) *planner {
 	p := &planner{evaluator: w.evaluator(), w: w, ctx: ctx, plan: &Plan{}, base: baseContexts(ctx.GitHub, ctx.Inputs, ctx.Vars)}
 	if ctx.Call {
-		p.inputs = newInputsRewriter(ctx.Inputs)
+		p.inputs = newContextRewriter("inputs", ctx.Inputs)
 	} else {
 		p.nameRun()
 	}

@@ -6,21 +6,22 @@ import (
 	"github.com/pawl-ci/pawl/internal/expr"
 )
 
-// inputsRewriter writes the inputs of a call into the payload of a called workflow's job. A runner knows the inputs of
-// its event only, not those of a call: so each use of the `inputs` context becomes fromJSON('…') of the call's inputs,
-// which keeps their types.
-type inputsRewriter struct {
-	inputs map[string]any
-	cached map[string]string // by property
-	room   int               // how many bytes more all that is written may take
+// contextRewriter writes a context that runners do not know into the payload of a job: the inputs of a call, of which a
+// runner has those of its event only, and the place of a cell in its matrix. Each use of the context becomes
+// fromJSON('…') of its value, which keeps the types.
+type contextRewriter struct {
+	context string
+	values  map[string]any
+	cached  map[string]string // by property
+	room    int               // how many bytes more all that is written may take
 }
 
-func newInputsRewriter(inputs map[string]any) *inputsRewriter {
-	return &inputsRewriter{inputs: inputs, cached: map[string]string{}, room: MaxPlanBytes}
+func newContextRewriter(context string, values map[string]any) *contextRewriter {
+	return &contextRewriter{context: context, values: values, cached: map[string]string{}, room: MaxPlanBytes}
 }
 
 // tree rewrites every expression in a value, also in keys. What needs no change is the same node afterwards.
-func (r *inputsRewriter) tree(n *node) *node {
+func (r *contextRewriter) tree(n *node) *node {
 	if n == nil {
 		return nil
 	}
@@ -35,7 +36,7 @@ func (r *inputsRewriter) tree(n *node) *node {
 	return &node{kind: n.kind, at: n.at, keys: keys, items: items}
 }
 
-func (r *inputsRewriter) each(list []*node) (out []*node, changed bool) {
+func (r *contextRewriter) each(list []*node) (out []*node, changed bool) {
 	out = make([]*node, len(list))
 	for i, n := range list {
 		out[i] = r.tree(n)
@@ -45,7 +46,7 @@ func (r *inputsRewriter) each(list []*node) (out []*node, changed bool) {
 }
 
 // job rewrites the keys of a job. The `if` of a step is an expression also without `${{ }}`.
-func (r *inputsRewriter) job(shared *node) *node {
+func (r *contextRewriter) job(shared *node) *node {
 	out := newMap()
 	for i, k := range shared.keys {
 		if k.text == "steps" {
@@ -57,7 +58,7 @@ func (r *inputsRewriter) job(shared *node) *node {
 	return out
 }
 
-func (r *inputsRewriter) steps(steps *node) *node {
+func (r *contextRewriter) steps(steps *node) *node {
 	out := &node{kind: listNode}
 	for _, step := range steps.items {
 		rewritten := newMap()
@@ -75,11 +76,11 @@ func (r *inputsRewriter) steps(steps *node) *node {
 
 type replacer func(text, context string, with func(expr.Name) string) (string, error)
 
-func (r *inputsRewriter) scalar(n *node, replace replacer) *node {
+func (r *contextRewriter) scalar(n *node, replace replacer) *node {
 	if n.kind != stringNode || r.full() {
 		return n
 	}
-	text, err := replace(n.text, "inputs", r.literal)
+	text, err := replace(n.text, r.context, r.literal)
 	if err != nil || text == n.text {
 		return n // what cannot be read was reported, or is a key that no runner can read either
 	}
@@ -88,10 +89,10 @@ func (r *inputsRewriter) scalar(n *node, replace replacer) *node {
 
 // full reports whether there would be too much to write; then the plan is refused, and the rest does not matter.
 // Without a rewriter nothing is written.
-func (r *inputsRewriter) full() bool { return r != nil && r.room < 0 }
+func (r *contextRewriter) full() bool { return r != nil && r.room < 0 }
 
 // literal is what stands for one use of the context: of a property that is asked for by its name, that one alone.
-func (r *inputsRewriter) literal(use expr.Name) string {
+func (r *contextRewriter) literal(use expr.Name) string {
 	if r.full() {
 		return "null"
 	}
@@ -105,13 +106,13 @@ func (r *inputsRewriter) literal(use expr.Name) string {
 	return text
 }
 
-// json writes the inputs so that no reader can take a part of them for the beginning or the end of an expression: not
+// json writes the values so that no reader can take a part of them for the beginning or the end of an expression: not
 // even one that, as in an `if`, looks for those before it looks for strings.
-func (r *inputsRewriter) json(property string) string {
-	asked := r.inputs
+func (r *contextRewriter) json(property string) string {
+	asked := r.values
 	if property != "" {
 		asked = map[string]any{}
-		for name, v := range r.inputs {
+		for name, v := range r.values {
 			if strings.ToLower(name) == property {
 				asked[name] = v
 			}
