@@ -26,6 +26,8 @@ type Metric struct {
 func Metrics() []Metric {
 	const counter, gauge, histogram = dto.MetricType_COUNTER, dto.MetricType_GAUGE, dto.MetricType_HISTOGRAM
 	return []Metric{
+		{"pawl_alert_deliveries_total", counter, []string{"result"}, "alerts posted to the administrators' webhook"},
+		{"pawl_alerts_waiting", gauge, nil, "alerts that the administrators' webhook has not taken"},
 		{"pawl_build_info", gauge, []string{"version", "revision", "go_version"}, "always 1"},
 		{"pawl_dispatch_latency_seconds", histogram, nil, "from the offer of a job to its claim by a runner"},
 		{"pawl_gateway_held_polls", gauge, nil, "runners whose poll waits at this server for a job"},
@@ -33,6 +35,7 @@ func Metrics() []Metric {
 		{"pawl_http_panics_total", counter, nil, "HTTP handlers that panicked; stays 0 in health"},
 		{"pawl_http_request_seconds", histogram, []string{"route", "method", "code"}, "time to answer an HTTP request"},
 		{"pawl_http_requests_in_flight", gauge, nil, "HTTP requests being answered now"},
+		{"pawl_job_faults_total", counter, []string{"class"}, "jobs ended by a fault and not by their steps: transient, permanent, unknown"},
 		{"pawl_jobs_total", counter, []string{"conclusion"}, "jobs that ended"},
 		{"pawl_log_bytes_total", counter, nil, "bytes of log received from runners"},
 		{"pawl_queue_depth", gauge, nil, "offers that wait for a runner"},
@@ -41,7 +44,6 @@ func Metrics() []Metric {
 		{"pawl_runners", gauge, []string{"state"}, "registered runners: idle, busy, offline or disabled"},
 		{"pawl_runs_total", counter, []string{"conclusion"}, "runs that ended"},
 		{"pawl_task_retries_total", counter, []string{"reason"}, "jobs offered again after a platform failure, or because their file asks for it"},
-		{"pawl_job_faults_total", counter, []string{"class"}, "jobs ended by a fault and not by their steps: transient, permanent, unknown"},
 		{"pawl_temporal_deliveries_total", counter, []string{"kind", "result"}, "messages told to Temporal: ok, error or dropped"},
 	}
 }

@@ -51,6 +51,8 @@ type serverConfig struct {
 	DefaultActionsURL string        `name:"default-actions-url" env:"PAWL_DEFAULT_ACTIONS_URL" help:"Host of actions that are named owner/repo@ref. Unset: this server."`
 	ConfirmAfter      time.Duration `name:"confirm-after" env:"PAWL_CONFIRM_AFTER" default:"30s" help:"How long a runner that took a task may take to report first, before the job is offered again."`
 	CallEventName     string        `name:"call-event-name" env:"PAWL_CALL_EVENT_NAME" enum:"caller,workflow_call" default:"caller" help:"Event that jobs of called workflows see: that of the caller, as on GitHub, or workflow_call, as on Gitea."`
+	AlertURL          string        `name:"alert-webhook-url" env:"PAWL_ALERT_WEBHOOK_URL" help:"Webhook of the administrators, to which faults are posted that nobody foresaw. Unset: they wait in the database."`
+	AlertSecret       string        `name:"alert-webhook-secret" env:"PAWL_ALERT_WEBHOOK_SECRET" help:"Key that signs what is posted to it; give it by environment or file."`
 	DrainTimeout      time.Duration `name:"drain-timeout" env:"PAWL_DRAIN_TIMEOUT" default:"15s" help:"How long requests may take to finish when the server is told to stop."`
 }
 

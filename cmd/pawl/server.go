@@ -8,9 +8,11 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/pawl-ci/pawl/apiserver"
 	"github.com/pawl-ci/pawl/internal/accounts"
+	"github.com/pawl-ci/pawl/internal/alert"
 	"github.com/pawl-ci/pawl/internal/engine"
 	"github.com/pawl-ci/pawl/internal/git"
 	"github.com/pawl-ci/pawl/internal/logchunk"
@@ -119,7 +121,14 @@ func assembleServer(ctx context.Context, b *backends, c serverConfig, secret sec
 	if err := p.gateway.Start(ctx); err != nil {
 		return nil, err
 	}
-	p.startReconciler(b, temporal, runs)
+	alerts, err := alert.New(alert.Config{
+		DB: b.db, URL: c.AlertURL, Secret: c.AlertSecret, RootURL: linkURL(c, addr), Logger: b.logger.With("component", "alerts"),
+		Registerer: b.registry,
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.startLoops(b, temporal, runs, alerts)
 	return p, nil
 }
 
@@ -177,15 +186,19 @@ func (p *serverPart) routes() http.Handler {
 	return mux
 }
 
-func (p *serverPart) startReconciler(b *backends, temporal *engine.Temporal, runs *trigger.Service) {
+// startLoops starts what goes on beside the requests.
+func (p *serverPart) startLoops(b *backends, temporal *engine.Temporal, runs *trigger.Service, alerts *alert.Deliverer) {
 	ctx, cancel := context.WithCancel(context.Background())
 	p.endLoops, p.loops = cancel, make(chan struct{})
 	r := reconcile.New(reconcile.Config{
 		DB: b.db, Engine: temporal, Pusher: runs, Logger: b.logger.With("component", "reconciler"), Registerer: b.registry,
 	})
+	var loops sync.WaitGroup
+	loops.Go(func() { r.Run(ctx) })
+	loops.Go(func() { alerts.Run(ctx) })
 	go func() {
 		defer close(p.loops)
-		r.Run(ctx)
+		loops.Wait()
 	}()
 }
 
