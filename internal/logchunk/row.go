@@ -58,7 +58,7 @@ func (w *Writer) appendTime(dst []byte, at time.Time) []byte {
 
 // Clean is the content of a row as it is stored; see Writer.AppendRow. It returns clean content as it is.
 func Clean(content string) string {
-	content = cut(strings.TrimRight(content, "\r\n"))
+	content = cut(strings.TrimRight(content, "\r\n\x00"))
 	if !utf8.ValidString(content) {
 		content = cut(strings.ToValidUTF8(content, string(utf8.RuneError)))
 	}
