@@ -27,6 +27,7 @@ func Metrics() []Metric {
 	const counter, gauge, histogram = dto.MetricType_COUNTER, dto.MetricType_GAUGE, dto.MetricType_HISTOGRAM
 	return []Metric{
 		{"pawl_alert_deliveries_total", counter, []string{"result"}, "alerts posted to the administrators' webhook"},
+		{"pawl_alerts_oldest_seconds", gauge, nil, "how long the oldest of the waiting alerts has waited"},
 		{"pawl_alerts_waiting", gauge, nil, "alerts that the administrators' webhook has not taken"},
 		{"pawl_build_info", gauge, []string{"version", "revision", "go_version"}, "always 1"},
 		{"pawl_dispatch_latency_seconds", histogram, nil, "from the offer of a job to its claim by a runner"},

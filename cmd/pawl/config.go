@@ -29,21 +29,46 @@ type secretConfig struct {
 }
 
 func (c secretConfig) key() ([]byte, error) {
-	if c.SecretKeyFile != "" {
-		raw, err := os.ReadFile(c.SecretKeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("secret key: %w", err)
-		}
-		return []byte(strings.TrimSpace(string(raw))), nil
+	key, err := secretOf(c.SecretKey, c.SecretKeyFile)
+	if err != nil {
+		return nil, fmt.Errorf("secret key: %w", err)
 	}
-	if c.SecretKey == "" {
+	if key == "" && c.SecretKeyFile == "" {
 		return nil, errors.New("a secret key is needed: --secret-key-file or PAWL_SECRET_KEY")
 	}
-	return []byte(c.SecretKey), nil
+	return []byte(key), nil
+}
+
+// secretOf is what a file holds, if one is named, or else the value.
+func secretOf(value, file string) (string, error) {
+	if file == "" {
+		return value, nil
+	}
+	raw, err := os.ReadFile(file)
+	return strings.TrimSpace(string(raw)), err
+}
+
+// alertConfig is how administrators are told of faults that nobody foresaw.
+type alertConfig struct {
+	AlertURL        string `name:"alert-webhook-url" env:"PAWL_ALERT_WEBHOOK_URL" help:"Webhook of the administrators, to which faults are posted that nobody foresaw. Unset: they are logged, and kept for 30 days."`
+	AlertSecret     string `name:"alert-webhook-secret" env:"PAWL_ALERT_WEBHOOK_SECRET" help:"Key that signs what is posted to it; give it by environment or file, not on the command line."`
+	AlertSecretFile string `name:"alert-webhook-secret-file" env:"PAWL_ALERT_WEBHOOK_SECRET_FILE" help:"File that holds this key."`
+}
+
+func (c alertConfig) secret() (string, error) {
+	secret, err := secretOf(c.AlertSecret, c.AlertSecretFile)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("alert webhook secret: %w", err)
+	case secret == "" && c.AlertSecretFile != "":
+		return "", errors.New("alert webhook secret: the file is empty")
+	}
+	return secret, nil
 }
 
 // serverConfig configures the API server and the runner gateway.
 type serverConfig struct {
+	alertConfig
 	HTTPAddr          string        `name:"http-addr" env:"PAWL_HTTP_ADDR" default:":3000" help:"Address to listen on for REST, git, runners, metrics and health."`
 	RootURL           string        `name:"root-url" env:"PAWL_ROOT_URL" help:"Address that clients use, without a slash at the end. Unset: the address of each request."`
 	DataDir           string        `name:"data-dir" env:"PAWL_DATA_DIR" default:"data" type:"path" help:"Directory of the git repositories. Several servers share one."`
@@ -51,8 +76,6 @@ type serverConfig struct {
 	DefaultActionsURL string        `name:"default-actions-url" env:"PAWL_DEFAULT_ACTIONS_URL" help:"Host of actions that are named owner/repo@ref. Unset: this server."`
 	ConfirmAfter      time.Duration `name:"confirm-after" env:"PAWL_CONFIRM_AFTER" default:"30s" help:"How long a runner that took a task may take to report first, before the job is offered again."`
 	CallEventName     string        `name:"call-event-name" env:"PAWL_CALL_EVENT_NAME" enum:"caller,workflow_call" default:"caller" help:"Event that jobs of called workflows see: that of the caller, as on GitHub, or workflow_call, as on Gitea."`
-	AlertURL          string        `name:"alert-webhook-url" env:"PAWL_ALERT_WEBHOOK_URL" help:"Webhook of the administrators, to which faults are posted that nobody foresaw. Unset: they wait in the database."`
-	AlertSecret       string        `name:"alert-webhook-secret" env:"PAWL_ALERT_WEBHOOK_SECRET" help:"Key that signs what is posted to it; give it by environment or file."`
 	DrainTimeout      time.Duration `name:"drain-timeout" env:"PAWL_DRAIN_TIMEOUT" default:"15s" help:"How long requests may take to finish when the server is told to stop."`
 }
 

@@ -79,6 +79,30 @@ func TestSecretKey(t *testing.T) {
 	require.Error(t, err)
 }
 
+func TestAlertWebhook(t *testing.T) {
+	t.Setenv("PAWL_ALERT_WEBHOOK_URL", "https://hooks.example")
+	file := settingsFile(t, "s3cret\n")
+	c, err := parse(t, "server", "--database-url", "postgres://x", "--alert-webhook-secret-file", file)
+	require.NoError(t, err)
+	require.Equal(t, "https://hooks.example", c.Server.AlertURL)
+	for _, o := range []struct {
+		config alertConfig
+		want   string
+		fails  bool
+	}{
+		{config: c.Server.alertConfig, want: "s3cret"},
+		{config: alertConfig{AlertSecret: "word"}, want: "word"},
+		{config: alertConfig{}},
+		{config: alertConfig{AlertSecretFile: settingsFile(t, "\n")}, fails: true},
+		{config: alertConfig{AlertSecretFile: file + ".gone"}, fails: true},
+	} {
+		got, err := o.config.secret()
+		require.Equal(t, o.fails, err != nil, "%+v", o.config)
+		require.Equal(t, o.want, got)
+	}
+	require.Equal(t, "https://hooks.example", defaultServerConfig().AlertURL, "dev reads it too")
+}
+
 func TestDevSecretIsMadeOnceAndKeptPrivate(t *testing.T) {
 	dir := t.TempDir()
 	first, err := devSecret(dir)

@@ -118,18 +118,26 @@ func assembleServer(ctx context.Context, b *backends, c serverConfig, secret sec
 		return nil, err
 	}
 	p.http = newHTTPServer(p.routes(), b.logger)
-	if err := p.gateway.Start(ctx); err != nil {
+	alerts, err := newAlerts(b, c)
+	if err != nil {
 		return nil, err
 	}
-	alerts, err := alert.New(alert.Config{
-		DB: b.db, URL: c.AlertURL, Secret: c.AlertSecret, RootURL: linkURL(c, addr), Logger: b.logger.With("component", "alerts"),
-		Registerer: b.registry,
-	})
-	if err != nil {
+	if err := p.gateway.Start(ctx); err != nil {
 		return nil, err
 	}
 	p.startLoops(b, temporal, runs, alerts)
 	return p, nil
+}
+
+func newAlerts(b *backends, c serverConfig) (*alert.Deliverer, error) {
+	secret, err := c.alertConfig.secret()
+	if err != nil {
+		return nil, err
+	}
+	return alert.New(alert.Config{
+		DB: b.db, URL: c.AlertURL, Secret: secret, RootURL: c.RootURL, Logger: b.logger.With("component", "alerts"),
+		Registerer: b.registry,
+	})
 }
 
 // keys are what is derived from the secret key of an installation.

@@ -1,18 +1,17 @@
 // Package alert tells administrators of faults that nobody foresaw (workflow-execution.md, Recovery Strategies): it
 // posts them to the webhook that they configure, until it has taken them.
+//
+// Alerts are rows, written in the transaction that ends the job or by the reconciler. A delivery is in three steps: a
+// statement takes one alert for a while, the webhook gets it, and a statement notes what came of that. No transaction
+// and no connection is held while the webhook is waited for, and a process that crashes in between has its alert
+// delivered again. So each is delivered at least once, and its id tells repetitions.
 package alert
 
 import (
-	"bytes"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -20,18 +19,21 @@ import (
 	"github.com/pawl-ci/pawl/db"
 )
 
-// Limits of one delivery.
 const (
-	postTimeout = 10 * time.Second
-	// maxAnswer is how much of an answer is read, in bytes, so that its connection can be used again.
-	maxAnswer = 64 << 10
-	batch     = 20
+	// batch bounds the deliveries of one pass.
+	batch = 20
+	// settleLimit is how long noting the result of a delivery may take.
+	settleLimit = 10 * time.Second
+	// keepFor is how long an alert is remembered after its delivery; sweepEvery is how often older ones are looked for.
+	keepFor    = 30 * 24 * time.Hour
+	sweepEvery = time.Hour
+	sweepBatch = 1000
 )
 
 // Config is what a Deliverer is made of.
 type Config struct {
 	DB *db.DB
-	// URL is the webhook; empty: alerts stay in the database until there is one.
+	// URL is the webhook; empty: alerts are logged, and kept in the database for the case that there will be one.
 	URL string
 	// Secret signs the body, if it is set.
 	Secret string
@@ -43,21 +45,17 @@ type Config struct {
 	Every time.Duration
 	// Timeout bounds one delivery; default 10 s.
 	Timeout time.Duration
+	// Now is the clock for the sweep; default time.Now. When alerts are due is decided by the clock of the database.
+	Now func() time.Time
 }
 
 // Deliverer posts alerts. Any number of processes may run one: each alert is taken by one of them at a time.
 type Deliverer struct {
 	Config
-	client     *http.Client
-	deliveries *prometheus.CounterVec
-	waiting    prometheus.Gauge
+	webhook *webhook // nil without one
+	metrics *metrics
+	sweepAt time.Time
 }
-
-// Results of a delivery.
-const (
-	resultOK    = "ok"
-	resultError = "error"
-)
 
 // New makes a Deliverer; it does nothing until Run.
 func New(c Config) (*Deliverer, error) {
@@ -65,28 +63,20 @@ func New(c Config) (*Deliverer, error) {
 		c.Every = 5 * time.Second
 	}
 	if c.Timeout == 0 {
-		c.Timeout = postTimeout
+		c.Timeout = 10 * time.Second
 	}
-	d := &Deliverer{
-		Config: c,
-		client: &http.Client{
-			Timeout:       c.Timeout,
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "pawl_alert_deliveries_total", Help: "Deliveries of alerts to the administrators' webhook, by result.",
-		}, []string{"result"}),
-		waiting: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "pawl_alerts_waiting", Help: "Alerts that the administrators' webhook has not taken.",
-		}),
+	if c.Now == nil {
+		c.Now = time.Now
 	}
-	for _, r := range []string{resultOK, resultError} {
-		d.deliveries.WithLabelValues(r)
-	}
-	for _, collector := range []prometheus.Collector{d.deliveries, d.waiting} {
-		if err := c.Registerer.Register(collector); err != nil {
-			return nil, fmt.Errorf("alerts: %w", err)
+	d := &Deliverer{Config: c}
+	var err error
+	if c.URL != "" {
+		if d.webhook, err = newWebhook(c); err != nil {
+			return nil, err
 		}
+	}
+	if d.metrics, err = newMetrics(c.Registerer); err != nil {
+		return nil, fmt.Errorf("alerts: %w", err)
 	}
 	return d, nil
 }
@@ -95,6 +85,9 @@ func New(c Config) (*Deliverer, error) {
 func (d *Deliverer) Run(ctx context.Context) {
 	ticker := time.NewTicker(d.Every)
 	defer ticker.Stop()
+	if d.webhook != nil {
+		defer d.webhook.client.CloseIdleConnections()
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -107,95 +100,86 @@ func (d *Deliverer) Run(ctx context.Context) {
 	}
 }
 
-// Pass delivers once what is due. What the webhook does not take is put off, longer each time.
+// Pass delivers once what is due, counts what is left, and forgets what is old.
 func (d *Deliverer) Pass(ctx context.Context) error {
-	waiting, err := d.DB.WaitingAlerts(ctx)
-	if err != nil {
-		return err
-	}
-	d.waiting.Set(float64(waiting))
-	if waiting == 0 || d.URL == "" {
-		return nil
-	}
-	alerts, err := d.DB.TakeAlerts(ctx, batch)
-	if err != nil {
-		return err
-	}
-	for _, a := range alerts {
-		if err := d.deliver(ctx, a); err != nil {
+	return errors.Join(d.deliver(ctx), d.count(ctx), d.sweep(ctx))
+}
+
+// deliver ends with the first alert that the webhook does not take: most likely it would take no other either, and it
+// is left alone until the next pass.
+func (d *Deliverer) deliver(ctx context.Context) error {
+	for range batch {
+		a, err := d.DB.TakeAlert(ctx, d.lease(), d.webhook != nil)
+		if err != nil || a == nil {
 			return err
+		}
+		if err := d.tell(ctx, a); err != nil {
+			return fmt.Errorf("alert %d, try %d: %w", a.ID, a.Tries, err)
 		}
 	}
 	return nil
 }
 
-func (d *Deliverer) deliver(ctx context.Context, a db.Alert) error {
-	if err := d.post(ctx, a); err != nil {
-		d.deliveries.WithLabelValues(resultError).Inc()
-		d.Logger.WarnContext(ctx, "the webhook of the administrators did not take an alert; it comes again", "alert", a.ID, "tries", a.Tries, "error", err)
-		return nil
+// lease is above the longest time that telling one alert takes.
+func (d *Deliverer) lease() time.Duration { return d.Timeout + 2*settleLimit }
+
+// tell delivers an alert. One whose delivery is cut short by the end of ctx is left to whoever takes it next.
+func (d *Deliverer) tell(ctx context.Context, a *db.Alert) error {
+	if d.webhook == nil {
+		return d.log(ctx, a)
 	}
-	d.deliveries.WithLabelValues(resultOK).Inc()
+	err := d.webhook.post(ctx, a)
+	if err != nil && ctx.Err() != nil {
+		return err
+	}
+	d.metrics.told(resultOf(err))
+	// What the webhook has answered is noted even if ctx has ended meanwhile.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleLimit)
+	defer cancel()
+	if err != nil {
+		return errors.Join(err, d.DB.PutOffAlert(ctx, a.ID, pauseAfter(a.Tries)))
+	}
 	return d.DB.AlertDelivered(ctx, a.ID)
 }
 
-// message is the body of a delivery.
-type message struct {
-	ID         int64     `json:"id"`
-	Kind       string    `json:"kind"`
-	At         time.Time `json:"at"`
-	Detail     string    `json:"detail"`
-	Repository string    `json:"repository,omitempty"`
-	RunID      int64     `json:"run_id,omitempty"`
-	RunNumber  int64     `json:"run_number,omitempty"`
-	Attempt    int       `json:"run_attempt,omitempty"`
-	JobID      int64     `json:"job_id,omitempty"`
-	Job        string    `json:"job,omitempty"`
-	HTMLURL    string    `json:"html_url,omitempty"`
+// log is all that is done without a webhook, once for each alert.
+func (d *Deliverer) log(ctx context.Context, a *db.Alert) error {
+	d.Logger.WarnContext(ctx, "alert, and no webhook to tell it to", "alert", a.ID, "kind", a.Kind, "repository", a.Repository,
+		"run", a.RunID, "attempt", a.Attempt, "job", a.JobID, "detail", a.Detail)
+	d.metrics.told(resultLogged)
+	return d.DB.KeepAlert(ctx, a.ID)
 }
 
-func (d *Deliverer) post(ctx context.Context, a db.Alert) error {
-	body, err := json.Marshal(d.messageOf(a))
-	if err != nil {
-		return err
+// Pauses between two deliveries of the same alert.
+const (
+	firstPause = 10 * time.Second
+	mostPause  = time.Hour
+)
+
+// pauseAfter doubles with each try.
+func pauseAfter(tries int) time.Duration {
+	pause := firstPause
+	for range tries - 1 {
+		if pause *= 2; pause >= mostPause {
+			return mostPause
+		}
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.URL, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("User-Agent", "pawl")
-	if d.Secret != "" {
-		signature := sign(d.Secret, body)
-		req.Header.Set("X-Gitea-Signature", signature)
-		req.Header.Set("X-Hub-Signature-256", "sha256="+signature)
-	}
-	resp, err := d.client.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxAnswer))
-	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		return fmt.Errorf("status %d", resp.StatusCode)
-	}
-	return nil
+	return pause
 }
 
-func (d *Deliverer) messageOf(a db.Alert) message {
-	m := message{
-		ID: a.ID, Kind: a.Kind, At: a.At.UTC(), Detail: a.Detail, Repository: a.Repository, RunID: a.RunID, RunNumber: a.RunNumber,
-		Attempt: a.Attempt, JobID: a.JobID, Job: a.Job,
+func (d *Deliverer) count(ctx context.Context) error {
+	stats, err := d.DB.AlertStats(ctx)
+	if err == nil {
+		d.metrics.left(stats)
 	}
-	if d.RootURL != "" && a.Repository != "" {
-		m.HTMLURL = fmt.Sprintf("%s/%s/actions/runs/%d", d.RootURL, a.Repository, a.RunID)
-	}
-	return m
+	return err
 }
 
-// sign is the hex HMAC-SHA256 of a body, as Gitea and GitHub sign webhooks (rest-api.md §11).
-func sign(secret string, body []byte) string {
-	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write(body)
-	return hex.EncodeToString(mac.Sum(nil))
+func (d *Deliverer) sweep(ctx context.Context) error {
+	now := d.Now()
+	if now.Before(d.sweepAt) {
+		return nil
+	}
+	d.sweepAt = now.Add(sweepEvery)
+	return d.DB.SweepAlerts(ctx, keepFor, sweepBatch)
 }
