@@ -56,6 +56,31 @@ func BenchmarkClaim(b *testing.B) {
 	benchmarkClaims(b, d, repo, func(*db.Claimed) {})
 }
 
+// BenchmarkClaimWithLimits has limits that are never reached.
+func BenchmarkClaimWithLimits(b *testing.B) {
+	d := dbtest.Open(b)
+	repo := dbtest.Repository(b, d, dbtest.Owner(b, d))
+	limit(b, d, db.LimitRepository, repo.ID, 1_000_000)
+	limit(b, d, db.LimitOwner, repo.OwnerID, 1_000_000)
+	benchmarkClaims(b, d, repo, func(*db.Claimed) {})
+}
+
+// BenchmarkClaimOfNothing looks at a queue of 5,000 offers of a repository that may have no more running.
+func BenchmarkClaimOfNothing(b *testing.B) {
+	d := dbtest.Open(b)
+	repo := dbtest.Repository(b, d, dbtest.Owner(b, d))
+	offerMany(b, d, repo, 5000)
+	limit(b, d, db.LimitRepository, repo.ID, 0)
+	_, err := d.Exec("ANALYZE")
+	require.NoError(b, err)
+	claim := claimFor(b, d, newRunner(b, d, db.Scope{}, "linux"))
+	for b.Loop() {
+		got, err := d.Claim(b.Context(), claim)
+		require.NoError(b, err)
+		require.Nil(b, got.Task)
+	}
+}
+
 func BenchmarkClaimAndEnd(b *testing.B) {
 	d := dbtest.Open(b)
 	repo := dbtest.Repository(b, d, dbtest.Owner(b, d))

@@ -157,7 +157,8 @@ func (g *Gateway) removeUsed(ctx context.Context, r *db.Runner) error {
 }
 
 // handOver builds the content of a task that was just claimed. A task that cannot be built ends by itself, and its job is
-// offered again as far as the workflow lets it: other tasks must not suffer from it (known-problems.md B4). nil without an error means that there may be another one.
+// offered again as far as the workflow lets it: other tasks must not suffer from it (known-problems.md B4). nil without
+// an error means that there may be another one.
 func (g *Gateway) handOver(ctx context.Context, r *db.Runner, got db.ClaimResult, secret, root string) (*runnerv1.Task, error) {
 	working, cancel := context.WithTimeout(context.WithoutCancel(ctx), queryLimit)
 	defer cancel()

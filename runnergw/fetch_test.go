@@ -423,3 +423,68 @@ func TestPollsOfAnEarlierProcessEndWhenTheRunnerDeclaresItself(t *testing.T) {
 	require.NoError(t, r.declare([]string{"linux"}))
 	require.Nil(t, <-got)
 }
+
+// A job of a called workflow sees the needs of its own file, what its callers hand on, and the event that is set for it.
+func TestTaskOfACalledWorkflow(t *testing.T) {
+	for event, inputs := range map[string]any{"push": nil, "workflow_call": map[string]any{"who": "ann"}} {
+		t.Run(event, func(t *testing.T) {
+			e := newEnv(t, func(o *runnergw.Options) {
+				if event == runnergw.CallEventOwn {
+					o.CallEventName = event
+				}
+			})
+			r := e.register(db.Scope{}, "linux")
+			caller, decoy, before, job := dbtest.Job("call", "linux"), dbtest.Job("build", "linux"), dbtest.Job("build", "linux"), dbtest.Job("test", "linux")
+			caller.Kind, decoy.Status, before.Status = ci.JobCall, ci.StatusFailure, ci.StatusSuccess
+			job.Needs = []string{"build"}
+			dbtest.Run(t, e.db, e.repo, caller, decoy, before, job)
+			e.exec(`UPDATE jobs SET call_inputs = '{"who": "ann"}' WHERE id = ?`, caller.ID)
+			e.exec("UPDATE jobs SET parent_id = ? WHERE id IN (?, ?)", caller.ID, before.ID, job.ID)
+			dbtest.Offer(t, e.db, job)
+
+			task := r.mustFetch()
+			require.Equal(t, runnerv1.Result_RESULT_SUCCESS, task.Needs["build"].Result)
+			require.Len(t, task.Secrets, 2)
+			require.NotEmpty(t, task.Secrets["GITHUB_TOKEN"])
+			fields := task.Context.AsMap()
+			require.Equal(t, event, fields["event_name"])
+			require.Equal(t, inputs, fields["event"].(map[string]any)["inputs"])
+			require.Equal(t, "refs/heads/main", fields["event"].(map[string]any)["ref"])
+		})
+	}
+}
+
+func TestHeldPollIsWokenWhenAPlaceBecomesFree(t *testing.T) {
+	e := newEnv(t, func(o *runnergw.Options) { o.SearchEvery = time.Hour })
+	one, two := 1, 2
+	require.NoError(t, e.db.SetJobLimit(t.Context(), db.LimitOwner, e.repo.OwnerID, &one))
+	busy, idle := e.register(db.Scope{}, "linux"), e.register(db.Scope{}, "linux")
+	e.offer(dbtest.Job("a", "linux"), dbtest.Job("b", "linux"), dbtest.Job("c", "linux"))
+	first := busy.mustFetch()
+	got := make(chan *runnerv1.Task, 1)
+	poll := func() {
+		go func() {
+			task, _ := idle.fetch(patience)
+			got <- task
+		}()
+		e.eventually(func() bool { return e.heldPolls() == 1 }, "it polls")
+		idle.mustStayIdle(got)
+	}
+	poll()
+	busy.mustUpdate(&runnerv1.TaskState{Id: first.Id, Result: runnerv1.Result_RESULT_SUCCESS})
+	require.NotNil(t, <-got)
+	poll()
+	require.NoError(t, e.db.SetJobLimit(t.Context(), db.LimitOwner, e.repo.OwnerID, &two))
+	require.NotNil(t, <-got, "a limit that is raised leaves places free too")
+}
+
+// mustStayIdle is sure, once another poll has looked in vain, that the one held has looked as well.
+func (r *runner) mustStayIdle(got <-chan *runnerv1.Task) {
+	r.t.Helper()
+	r.register(db.Scope{}, "linux").mustFindNothing()
+	select {
+	case <-got:
+		r.t.Fatal("there is no place")
+	default:
+	}
+}

@@ -60,6 +60,9 @@ func New(d Deps, o Options) (*Gateway, error) {
 		return nil, err
 	}
 	o = o.withDefaults()
+	if err := o.check(); err != nil {
+		return nil, err
+	}
 	g := &Gateway{
 		options: o, db: d.DB, tokens: d.Tokens, logs: d.Logs, chunks: d.Chunks, log: d.Log, now: d.Now,
 		auth: newAuthenticator(d), labels: newLabelIndex(d), dispatch: newDispatcher(o.MaxHeldPolls),

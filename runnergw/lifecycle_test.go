@@ -68,6 +68,8 @@ func TestNewWantsAllDependencies(t *testing.T) {
 	deps.RuntimeKey = []byte("short")
 	_, err = runnergw.New(deps, runnergw.Options{})
 	require.ErrorContains(t, err, "32 bytes")
+	_, err = runnergw.New(testDeps(t, dbtest.Open(t)), runnergw.Options{CallEventName: "push"})
+	require.ErrorContains(t, err, `no event "push"`)
 	deps.RuntimeKey = runtimeKey
 	_, err = runnergw.New(deps, runnergw.Options{})
 	require.NoError(t, err)

@@ -3,6 +3,7 @@ package runnergw
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"time"
@@ -66,6 +67,14 @@ type Deps struct {
 	Metrics    prometheus.Registerer
 	// Now is the clock for what is debounced; default time.Now.
 	Now func() time.Time
+}
+
+// check finds what has no meaning; defaults are set.
+func (o Options) check() error {
+	if o.CallEventName != CallEventCaller && o.CallEventName != CallEventOwn {
+		return fmt.Errorf("runner gateway: there is no event %q for called workflows", o.CallEventName)
+	}
+	return nil
 }
 
 func (d Deps) check() error {
