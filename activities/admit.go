@@ -14,17 +14,13 @@ import (
 // timer, and then their concurrency group, so that nobody holds a group while a person makes up their mind. It may be
 // repeated, and is, whenever something has changed.
 func (a *Activities) AdmitJobs(ctx context.Context, in workflows.IfQueries) ([]workflows.Admission, error) {
-	k, err := a.know(ctx, in)
-	if err != nil {
-		return nil, failed(err)
-	}
-	f, err := a.filesOf(ctx, in.AttemptID)
+	x, err := a.expander(ctx, in)
 	if err != nil {
 		return nil, failed(err)
 	}
 	out := make([]workflows.Admission, len(in.Queries))
 	for i, q := range in.Queries {
-		if out[i], err = a.admitOne(ctx, expander{k, f}, q); err != nil {
+		if out[i], err = a.admitOne(ctx, x, q); err != nil {
 			return nil, failed(err)
 		}
 	}

@@ -16,17 +16,13 @@ import (
 // ExpandJobs replaces deferred jobs by their cells and gives callers their children, each in one transaction. What
 // the author of a workflow file has to mend is an answer and no error (execution-semantics.md §5, §10).
 func (a *Activities) ExpandJobs(ctx context.Context, in workflows.IfQueries) ([]workflows.Expansion, error) {
-	k, err := a.know(ctx, in)
-	if err != nil {
-		return nil, failed(err)
-	}
-	f, err := a.filesOf(ctx, in.AttemptID)
+	x, err := a.expander(ctx, in)
 	if err != nil {
 		return nil, failed(err)
 	}
 	out := make([]workflows.Expansion, len(in.Queries))
 	for i, q := range in.Queries {
-		if out[i], err = a.expandOne(ctx, expander{k, f}, q); err != nil {
+		if out[i], err = a.expandOne(ctx, x, q); err != nil {
 			return nil, failed(err)
 		}
 	}
@@ -37,6 +33,15 @@ func (a *Activities) ExpandJobs(ctx context.Context, in workflows.IfQueries) ([]
 type expander struct {
 	*knowledge
 	files *files
+}
+
+func (a *Activities) expander(ctx context.Context, in workflows.IfQueries) (expander, error) {
+	k, err := a.know(ctx, in)
+	if err != nil {
+		return expander{}, err
+	}
+	f, err := a.filesOf(ctx, in.AttemptID)
+	return expander{k, f}, err
 }
 
 func (a *Activities) expandOne(ctx context.Context, x expander, q workflows.IfQuery) (workflows.Expansion, error) {

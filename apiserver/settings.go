@@ -82,7 +82,10 @@ func editRepoSettings(c *call) error {
 	if err := in.check(); err != nil {
 		return err
 	}
-	if err := c.changeRepoSettings(in); err != nil {
+	err := c.server.DB.EditRepository(c.ctx(), c.repo.ID, db.RepositoryChange{
+		By: c.caller.user.ID, Approval: in.Approval, Paused: in.Paused, SetLimit: in.MaxRunningJobs.Given, Limit: in.MaxRunningJobs.Value,
+	})
+	if err != nil {
 		return err
 	}
 	changed, err := c.server.DB.RepositoryByID(c.ctx(), c.repo.ID)
@@ -91,29 +94,6 @@ func editRepoSettings(c *call) error {
 	}
 	c.repo = changed
 	return getRepoSettings(c)
-}
-
-// changeRepoSettings makes one change after the other: each holds without the others, and all may be repeated.
-func (c *call) changeRepoSettings(in repoSettingsChange) error {
-	d, repo := c.server.DB, c.repo.ID
-	if in.Approval != nil {
-		if err := d.SetApprovalPolicy(c.ctx(), repo, *in.Approval); err != nil {
-			return err
-		}
-	}
-	if in.MaxRunningJobs.Given {
-		if err := d.SetJobLimit(c.ctx(), db.LimitRepository, repo, in.MaxRunningJobs.Value); err != nil {
-			return err
-		}
-	}
-	switch {
-	case in.Paused == nil:
-		return nil
-	case *in.Paused:
-		return d.PauseRepository(c.ctx(), repo, c.caller.user.ID)
-	default:
-		return d.ResumeRepository(c.ctx(), repo, c.caller.user.ID)
-	}
 }
 
 func getOrgSettings(c *call) error { return c.ownerSettings(c.org.ID) }

@@ -73,9 +73,9 @@ func TestPendingDeploymentsAndReviews(t *testing.T) {
 
 func TestApprovalPolicy(t *testing.T) {
 	f := newFixture(t)
-	require.NoError(t, f.SetApprovalPolicy(t.Context(), f.repo.ID, db.ApproveAll))
+	require.NoError(t, f.EditRepository(t.Context(), f.repo.ID, db.RepositoryChange{Approval: new(db.ApproveAll)}))
 	repo, err := f.RepositoryByID(t.Context(), f.repo.ID)
 	require.NoError(t, err)
 	require.Equal(t, db.ApproveAll, repo.Approval)
-	require.ErrorIs(t, f.SetApprovalPolicy(t.Context(), f.repo.ID+1, db.ApproveAll), db.ErrNotFound)
+	require.ErrorIs(t, f.EditRepository(t.Context(), f.repo.ID+1, db.RepositoryChange{Approval: new(db.ApproveAll)}), db.ErrNotFound)
 }

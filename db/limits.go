@@ -46,22 +46,25 @@ func (d *DB) JobLimit(ctx context.Context, kind LimitKind, id int64) (*int, erro
 // SetJobLimit sets how many jobs of a repository or an owner may run at once; nil means any number. What runs goes on;
 // while that is more than the limit, nothing new begins. Polls that may find work by it are woken.
 func (d *DB) SetJobLimit(ctx context.Context, kind LimitKind, id int64, most *int) error {
-	err := d.inTx(ctx, func(tx pgx.Tx) error {
-		if err := setLimit(ctx, tx, kind, id, most); err != nil {
-			return err
-		}
-		_, err := tx.Exec(ctx, fmt.Sprintf(notifyQueued, kind.column("o")+` = $1`), prepared, id)
-		return err
-	})
+	err := d.inTx(ctx, func(tx pgx.Tx) error { return setLimit(ctx, tx, kind, id, most) })
 	if err != nil {
 		return fmt.Errorf("limit of %s %d: %w", kind, id, err)
 	}
 	return nil
 }
 
-// setLimit counts under a lock that waits for the claims and ends under way, each of which names the table, and that
-// those to come wait for: every task is counted by exactly one of them and this.
+// setLimit also wakes the polls.
 func setLimit(ctx context.Context, tx pgx.Tx, kind LimitKind, id int64, most *int) error {
+	if err := storeLimit(ctx, tx, kind, id, most); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, fmt.Sprintf(notifyQueued, kind.column("o")+` = $1`), prepared, id)
+	return err
+}
+
+// storeLimit counts under a lock that waits for the claims and ends under way, each of which names the table, and that
+// those to come wait for: every task is counted by exactly one of them and this.
+func storeLimit(ctx context.Context, tx pgx.Tx, kind LimitKind, id int64, most *int) error {
 	if most == nil {
 		_, err := tx.Exec(ctx, `DELETE FROM job_limits WHERE kind = $1 AND id = $2`, prepared, string(kind), id)
 		return err

@@ -78,7 +78,7 @@ type Attempt struct {
 	CancelReason      string    `bun:",notnull"`
 	CancelForced      bool      `bun:",notnull"`
 	// Concurrency is the gate of the whole attempt; nil when it has none.
-	Concurrency *ci.Concurrency `bun:"type:jsonb,nullzero,default:'null'"`
+	Concurrency *ci.Concurrency `bun:"type:jsonb,nullzero"`
 	PausedAt    time.Time       `bun:",nullzero"`
 	PausedBy    int64           `bun:",notnull"`
 	// Reason says why the attempt ended as it did, where its jobs do not say.
@@ -158,7 +158,7 @@ type Job struct {
 	IfAt        string            `bun:",notnull"` // file:line:column of its `if`
 	IfMatrix    bool              `bun:",notnull"` // its `if` uses the matrix
 	Priority    int               `bun:",notnull"`
-	Retry       *ci.Retry         `bun:"type:jsonb,nullzero,default:'null'"`
+	Retry       *ci.Retry         `bun:"type:jsonb,nullzero"`
 	// FollowsID is the job of an earlier attempt that still runs, and whose end this one takes over.
 	FollowsID  int64         `bun:",notnull"`
 	ByFailFast bool          `bun:",notnull"` // cancelled because another cell failed

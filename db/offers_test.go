@@ -70,7 +70,7 @@ func TestOffersThatNobodyTakesHoldUpNoTurns(t *testing.T) {
 		},
 		"that are held": func(t *testing.T, d *db.DB, repo *db.Repository) {
 			held := dbtest.Repository(t, d, repo.Owner)
-			require.NoError(t, d.PauseRepository(t.Context(), held.ID, 0))
+			require.NoError(t, d.EditRepository(t.Context(), held.ID, db.RepositoryChange{Paused: new(true)}))
 			offerJobs(t, d, held, 1)
 		},
 	} {

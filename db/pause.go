@@ -59,36 +59,23 @@ func (d *DB) withAttempt(ctx context.Context, run int64, number int, change func
 	})
 }
 
-// PauseRepository does what PauseRun does to all runs of a repository, also to those that begin later. ErrNotFound if
-// there is no such repository.
-func (d *DB) PauseRepository(ctx context.Context, repo, by int64) error {
-	err := d.withRepository(ctx, repo, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `UPDATE repositories SET paused_at = now(), paused_by = $2 WHERE id = $1 AND paused_at IS NULL`, prepared, repo, by)
-		if err != nil {
-			return err
-		}
-		return changeOffers(ctx, tx, `state = 'held'`, `WHERE o.repo_id = $1 AND o.state = 'queued'`, repo)
-	})
+// pauseRepository does what PauseRun does to all runs of a repository, also to those that begin later.
+func pauseRepository(ctx context.Context, tx pgx.Tx, repo, by int64) error {
+	_, err := tx.Exec(ctx, `UPDATE repositories SET paused_at = now(), paused_by = $2 WHERE id = $1 AND paused_at IS NULL`, prepared, repo, by)
 	if err != nil {
-		return fmt.Errorf("pause repository %d: %w", repo, err)
+		return err
 	}
-	return nil
+	return changeOffers(ctx, tx, `state = 'held'`, `WHERE o.repo_id = $1 AND o.state = 'queued'`, repo)
 }
 
-// ResumeRepository is the opposite of PauseRepository. Runs that were paused one by one stay paused.
-func (d *DB) ResumeRepository(ctx context.Context, repo, _ int64) error {
-	err := d.withRepository(ctx, repo, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `UPDATE repositories SET paused_at = NULL, paused_by = 0 WHERE id = $1`, prepared, repo)
-		if err != nil {
-			return err
-		}
-		_, err = tx.Exec(ctx, releaseRepository, prepared, repo)
-		return err
-	})
+// resumeRepository is the opposite of pauseRepository. Runs that were paused one by one stay paused.
+func resumeRepository(ctx context.Context, tx pgx.Tx, repo int64) error {
+	_, err := tx.Exec(ctx, `UPDATE repositories SET paused_at = NULL, paused_by = 0 WHERE id = $1`, prepared, repo)
 	if err != nil {
-		return fmt.Errorf("resume repository %d: %w", repo, err)
+		return err
 	}
-	return nil
+	_, err = tx.Exec(ctx, releaseRepository, prepared, repo)
+	return err
 }
 
 // withRepository changes a repository under a lock that keeps out who makes offers, which is news for all its runs.

@@ -20,10 +20,10 @@ func TestPauseAndResume(t *testing.T) {
 		require.NoError(t, f.ResumeRun(t.Context(), r.ID, 1, f.owner.ID))
 	}
 	pauseRepo := func(t *testing.T, f *fixture, _ *db.Run) {
-		require.NoError(t, f.PauseRepository(t.Context(), f.repo.ID, f.owner.ID))
+		require.NoError(t, f.EditRepository(t.Context(), f.repo.ID, db.RepositoryChange{By: f.owner.ID, Paused: new(true)}))
 	}
 	resumeRepo := func(t *testing.T, f *fixture, _ *db.Run) {
-		require.NoError(t, f.ResumeRepository(t.Context(), f.repo.ID, f.owner.ID))
+		require.NoError(t, f.EditRepository(t.Context(), f.repo.ID, db.RepositoryChange{By: f.owner.ID, Paused: new(false)}))
 	}
 	for name, c := range map[string]struct {
 		steps []step
@@ -90,8 +90,8 @@ func TestPauseOfWhatIsNotThere(t *testing.T) {
 	f.record(t, db.RunStep{RunID: run.ID, AttemptID: attempt.ID, Status: ci.StatusSuccess})
 	require.ErrorIs(t, f.PauseRun(t.Context(), run.ID, 1, f.owner.ID), db.ErrFinished)
 	require.ErrorIs(t, f.ResumeRun(t.Context(), run.ID, 1, f.owner.ID), db.ErrFinished)
-	require.ErrorIs(t, f.PauseRepository(t.Context(), 404, f.owner.ID), db.ErrNotFound)
-	require.ErrorIs(t, f.ResumeRepository(t.Context(), 404, f.owner.ID), db.ErrNotFound)
+	require.ErrorIs(t, f.EditRepository(t.Context(), 404, db.RepositoryChange{By: f.owner.ID, Paused: new(true)}), db.ErrNotFound)
+	require.ErrorIs(t, f.EditRepository(t.Context(), 404, db.RepositoryChange{By: f.owner.ID, Paused: new(false)}), db.ErrNotFound)
 }
 
 // A queue timeout does not count a pause: it leaves a held offer alone. Whoever cancels takes it back.
@@ -117,7 +117,7 @@ func TestOffersCannotSlipThroughAPause(t *testing.T) {
 	for name, pause := range map[string]func(*testing.T, *fixture, *db.Run) error{
 		"run": func(t *testing.T, f *fixture, r *db.Run) error { return f.PauseRun(t.Context(), r.ID, 1, f.owner.ID) },
 		"repository": func(t *testing.T, f *fixture, _ *db.Run) error {
-			return f.PauseRepository(t.Context(), f.repo.ID, f.owner.ID)
+			return f.EditRepository(t.Context(), f.repo.ID, db.RepositoryChange{By: f.owner.ID, Paused: new(true)})
 		},
 		"cancel": func(t *testing.T, f *fixture, r *db.Run) error {
 			_, err := f.RequestCancel(t.Context(), db.CancelRequest{RunID: r.ID})
@@ -146,7 +146,7 @@ func TestOffersCannotSlipThroughAPause(t *testing.T) {
 				n, err := f.NewSelect().Model((*db.Offer)(nil)).Where("attempt_id = ?", attempt.ID).Where("state = 'queued'").Count(t.Context())
 				require.NoError(t, err)
 				require.Zero(t, n)
-				require.NoError(t, f.ResumeRepository(t.Context(), f.repo.ID, f.owner.ID))
+				require.NoError(t, f.EditRepository(t.Context(), f.repo.ID, db.RepositoryChange{By: f.owner.ID, Paused: new(false)}))
 			}
 		})
 	}

@@ -38,6 +38,7 @@ type UnheardCancel struct {
 	AttemptID int64
 	Attempt   int
 	By        int64
+	Who       string // login
 	Reason    string
 	Forced    bool
 }
@@ -45,9 +46,9 @@ type UnheardCancel struct {
 // UnheardCancels returns cancels that are older than age; at most limit.
 func (d *DB) UnheardCancels(ctx context.Context, age time.Duration, limit int) ([]UnheardCancel, error) {
 	var out []UnheardCancel
-	err := d.NewRaw(`SELECT run_id, id AS attempt_id, number AS attempt, coalesce(cancel_requested_by, 0) AS by,
-			cancel_reason AS reason, cancel_forced AS forced
-		FROM attempts WHERE cancel_requested_at < now() - make_interval(secs => ?) AND cancel_requested_at IS NOT NULL
+	err := d.NewRaw(`SELECT run_id, a.id AS attempt_id, number AS attempt, coalesce(cancel_requested_by, 0) AS by,
+			coalesce(o.login, '') AS who, cancel_reason AS reason, cancel_forced AS forced
+		FROM attempts a LEFT JOIN owners o ON o.id = a.cancel_requested_by WHERE cancel_requested_at < now() - make_interval(secs => ?) AND cancel_requested_at IS NOT NULL
 		AND cancel_seen_at IS NULL AND workflow_seen_at IS NOT NULL AND stopped_at IS NULL
 		ORDER BY cancel_requested_at LIMIT ?`, age.Seconds(), limit).Scan(ctx, &out)
 	if err != nil {

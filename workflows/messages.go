@@ -26,6 +26,8 @@ type RunResult struct {
 type CancelRequest struct {
 	// By is the id of the user who asked, 0 for the system.
 	By int64 `json:"by"`
+	// Who is the login of that user.
+	Who string `json:"who,omitempty"`
 	// Reason says why, where it was not a user's wish.
 	Reason string `json:"reason,omitempty"`
 	// Force ends everything at once: no `if` is asked, and no runner.

@@ -45,12 +45,20 @@ func (r *run) listenForCancel() {
 func (r *run) requestCancel(c CancelRequest) {
 	if !r.cancel.requested {
 		r.cancel.reason = c.Reason
-		r.note("cancel", 0, c.Reason)
+		r.note("cancel", 0, c.why())
 	}
 	if c.Force && !r.cancel.force {
-		r.note("force-cancel", 0, c.Reason)
+		r.note("force-cancel", 0, c.why())
 	}
 	r.cancel.requested, r.cancel.force = true, r.cancel.force || c.Force
+}
+
+// why says who cancels, or for what reason.
+func (c CancelRequest) why() string {
+	if c.Reason == "" && c.Who != "" {
+		return "by " + c.Who
+	}
+	return c.Reason
 }
 
 // applyCancel ends what has not started and stops what runs, but for jobs whose `if` holds in a cancelled run, such

@@ -182,7 +182,7 @@ func (r *Reconciler) cancels(ctx context.Context) error {
 
 // cancel sends a signal. Most were only not read yet, so that sending it again is no further repair.
 func (r *Reconciler) cancel(ctx context.Context, c db.UnheardCancel) error {
-	request := engine.CancelRequest{By: c.By, Reason: c.Reason, Force: c.Forced}
+	request := engine.CancelRequest{By: c.By, Who: c.Who, Reason: c.Reason, Force: c.Forced}
 	if err := r.Engine.CancelRun(ctx, c.RunID, c.Attempt, request); err != nil {
 		return err
 	}

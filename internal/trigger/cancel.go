@@ -23,7 +23,7 @@ func (s *Service) Cancel(ctx context.Context, run *db.Run, actor *db.Owner, forc
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTimeout)
 	defer cancel()
 	for _, attempt := range attempts {
-		if err := s.Engine.CancelRun(ctx, run.ID, attempt, engine.CancelRequest{By: actor.ID, Force: force}); err != nil {
+		if err := s.Engine.CancelRun(ctx, run.ID, attempt, engine.CancelRequest{By: actor.ID, Who: actor.Login, Force: force}); err != nil {
 			s.Logger.WarnContext(ctx, "cancel is stored, the workflow hears of it later", "run", run.ID, "error", err)
 			return nil
 		}
