@@ -15,22 +15,17 @@ import (
 // repeated, and is, whenever something has changed.
 func (a *Activities) AdmitJobs(ctx context.Context, in workflows.IfQueries) ([]workflows.Admission, error) {
 	x, err := a.expander(ctx, in)
-	if err != nil {
-		return nil, failed(err)
-	}
-	out := make([]workflows.Admission, len(in.Queries))
-	for i, q := range in.Queries {
-		if out[i], err = a.admitOne(ctx, x, q); err != nil {
-			return nil, failed(err)
-		}
-	}
-	return out, nil
+	return answerAll(ctx, a, in.Queries, err,
+		func(q workflows.IfQuery) (workflows.Admission, error) { return a.admitOne(ctx, x, q) },
+		func(q workflows.IfQuery, v verdict) workflows.Admission {
+			return workflows.Admission{JobID: q.JobID, Status: ci.StatusFailure, Reason: workflows.ShortReason(v.text), Class: v.class}
+		})
 }
 
 func (a *Activities) admitOne(ctx context.Context, x expander, q workflows.IfQuery) (workflows.Admission, error) {
 	job, found := x.jobs[q.JobID]
 	if !found {
-		return refusal(q.JobID, errGone.Error()), nil
+		return workflows.Admission{}, errGone
 	}
 	w, err := x.files.writtenIn(job)
 	if err != nil {
@@ -40,9 +35,6 @@ func (a *Activities) admitOne(ctx context.Context, x expander, q workflows.IfQue
 	held, err := a.enterEnvironment(ctx, w, job, c)
 	if err == nil && held.Hold == "" && !held.Status.Terminal() {
 		held, err = a.enterJobGate(ctx, w, job, c)
-	}
-	if text := problemOf(err); text != "" {
-		return refusal(job.ID, text), nil
 	}
 	return held, err
 }

@@ -155,6 +155,8 @@ type IfAnswer struct {
 	JobID int64  `json:"job_id"`
 	Run   bool   `json:"run"`
 	Error string `json:"error,omitempty"`
+	// Class says what kind of fault the Error is; empty means that the author has to mend it.
+	Class ci.ErrorClass `json:"class,omitempty"`
 }
 
 // JobEnd is a job that is over.
@@ -250,16 +252,18 @@ type Admission struct {
 	// WaitUntil is set when the passing of time is part of what is waited for.
 	WaitUntil time.Time `json:"wait_until,omitzero"`
 	// Status is terminal when the job ends instead, for the Reason.
-	Status ci.Status `json:"status,omitempty"`
-	Reason string    `json:"reason,omitempty"`
+	Status ci.Status     `json:"status,omitempty"`
+	Reason string        `json:"reason,omitempty"`
+	Class  ci.ErrorClass `json:"class,omitempty"` // as of IfAnswer
 	// InGate: the job has entered a concurrency group.
 	InGate bool `json:"in_gate,omitempty"`
 }
 
 // Expansion is what became of a deferred job or a caller: its cells or children, or why there are none.
 type Expansion struct {
-	JobID int64  `json:"job_id"`
-	Error string `json:"error,omitempty"`
+	JobID int64         `json:"job_id"`
+	Error string        `json:"error,omitempty"`
+	Class ci.ErrorClass `json:"class,omitempty"` // as of IfAnswer
 	// Plan holds the new jobs.
 	Plan RunPlan `json:"plan,omitzero"`
 }
@@ -278,8 +282,9 @@ type CallEnds struct {
 
 // CallAnswer says what became of a caller's outputs; with an Error the caller fails.
 type CallAnswer struct {
-	JobID int64  `json:"job_id"`
-	Error string `json:"error,omitempty"`
+	JobID int64         `json:"job_id"`
+	Error string        `json:"error,omitempty"`
+	Class ci.ErrorClass `json:"class,omitempty"` // as of IfAnswer
 }
 
 // JobInput starts the workflow of a job.

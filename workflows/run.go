@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -69,6 +70,11 @@ type runJob struct {
 type ending struct {
 	reason string
 	class  ci.ErrorClass
+}
+
+// broken is the end of a job that cannot go on. Without a class the author of the file has to mend it.
+func broken(text string, class ci.ErrorClass) ending {
+	return ending{reason: ShortReason(text), class: cmp.Or(class, ci.ErrorPermanent)}
 }
 
 func newRun(ctx workflow.Context, s *Settings, in RunInput) (*run, error) {

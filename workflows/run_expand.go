@@ -23,7 +23,7 @@ func (r *run) expandDeferred(cs []ci.Candidate) error {
 			r.note("expanded", c.ID, fmt.Sprintf("into %d jobs", len(e.Plan.Jobs)))
 			continue
 		}
-		r.endings[c.ID] = ending{reason: ShortReason(e.Error), class: ci.ErrorPermanent}
+		r.endings[c.ID] = broken(e.Error, e.Class)
 		if err := r.decideOne(c, ci.DecisionFail); err != nil {
 			return err
 		}
@@ -52,7 +52,7 @@ func (r *run) expandCalls(cs []ci.Candidate) error {
 	}
 	for i, c := range cs {
 		if e := expansions[i]; e.Error != "" && !r.schedule.JobStatus(c.ID).Terminal() {
-			r.endings[c.ID] = ending{reason: ShortReason(e.Error), class: ci.ErrorPermanent}
+			r.endings[c.ID] = broken(e.Error, e.Class)
 			r.finish(c.ID, ci.StatusFailure)
 		}
 	}
@@ -87,14 +87,14 @@ func (r *run) concludeCalls() (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("conclude callers: %w", err)
 	}
-	failed := map[int64]string{}
+	failed := map[int64]CallAnswer{}
 	for _, a := range answers {
-		failed[a.JobID] = a.Error
+		failed[a.JobID] = a
 	}
 	for _, s := range settled {
 		status := s.Status
-		if reason := failed[s.ID]; reason != "" && status == ci.StatusSuccess {
-			r.endings[s.ID] = ending{reason: ShortReason(reason), class: ci.ErrorPermanent}
+		if a := failed[s.ID]; a.Error != "" && status == ci.StatusSuccess {
+			r.endings[s.ID] = broken(a.Error, a.Class)
 			status = ci.StatusFailure
 		}
 		r.finish(s.ID, status)
