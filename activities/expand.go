@@ -60,6 +60,8 @@ func problemOf(err error) string {
 		return err.Error()
 	case errors.Is(err, db.ErrTooManyJobs):
 		return db.ErrTooManyJobs.Error()
+	case errors.Is(err, db.ErrFinished):
+		return "the job has ended"
 	}
 	return ""
 }

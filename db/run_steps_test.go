@@ -30,12 +30,21 @@ func TestRecordStepMayBeRepeated(t *testing.T) {
 	run, attempt := f.run(t, a, b)
 	step := db.RunStep{
 		RunID: run.ID, AttemptID: attempt.ID, Offered: []int64{b.ID}, CancelSeen: true,
-		Ended: []db.JobEnd{{JobID: a.ID, Status: ci.StatusFailure, Reason: "why"}}, Status: ci.StatusFailure,
+		Ended: []db.JobEnd{{JobID: a.ID, Status: ci.StatusFailure, Reason: "why"}},
 	}
 	f.record(t, step)
+	f.record(t, step)
+	f.reload(t, b)
+	require.Equal(t, ci.StatusWaiting, b.Status)
+	last := db.RunStep{
+		RunID: run.ID, AttemptID: attempt.ID, Status: ci.StatusFailure,
+		Ended: []db.JobEnd{{JobID: b.ID, Status: ci.StatusSkipped}},
+	}
+	f.record(t, last)
 	f.reload(t, run)
 	first := run.StoppedAt
 	f.record(t, step)
+	f.record(t, last)
 
 	f.reload(t, run)
 	f.reload(t, attempt)
@@ -46,7 +55,7 @@ func TestRecordStepMayBeRepeated(t *testing.T) {
 	require.Equal(t, ci.StatusFailure, attempt.Status)
 	require.False(t, attempt.CancelSeenAt.IsZero())
 	require.Equal(t, "why", a.Reason)
-	require.Equal(t, ci.StatusWaiting, b.Status)
+	require.Equal(t, ci.StatusSkipped, b.Status)
 	n, err := f.NewSelect().Model((*db.Offer)(nil)).Where("job_id = ?", b.ID).Count(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
