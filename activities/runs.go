@@ -18,7 +18,7 @@ func (a *Activities) LoadPlan(ctx context.Context, in workflows.RunInput) (workf
 	}
 	plan := planOf(loaded.Jobs)
 	plan.NeedsApproval = loaded.Approval == db.ApprovalNeeded
-	plan.HasGate = loaded.Concurrency != nil
+	plan.HasGate, plan.HasNews = loaded.Concurrency != nil, loaded.HasNews
 	if plan.HasGate && !plan.NeedsApproval {
 		plan.Gate, err = a.EnterGate(ctx, in)
 	}

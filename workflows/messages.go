@@ -61,6 +61,8 @@ type RunPlan struct {
 	Gate GateNews `json:"gate,omitzero"`
 	// HasGate says that the run has a concurrency group.
 	HasGate bool `json:"has_gate,omitempty"`
+	// HasNews says that there are news from before the workflow began, when there was nobody to be woken.
+	HasNews bool `json:"has_news,omitempty"`
 }
 
 // PlannedKey is one job of the file with all its cells.

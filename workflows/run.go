@@ -122,8 +122,11 @@ func (r *run) load() error {
 	r.beginning = beginning{needsApproval: plan.NeedsApproval, hasGate: plan.HasGate, gate: plan.Gate}
 	r.inGates = plan.HasGate
 	// What a job follows may have ended before anybody could be woken.
-	r.news.unread = slices.ContainsFunc(plan.Jobs, func(j PlannedJob) bool { return j.Started })
-	return nil
+	r.news.unread = plan.HasNews || slices.ContainsFunc(plan.Jobs, func(j PlannedJob) bool { return j.Started })
+	if !plan.HasNews {
+		return nil
+	}
+	return r.readNews()
 }
 
 // remember notes the jobs of a plan.

@@ -83,6 +83,17 @@ func TestARunWaitsForItsApprovalAndThenForItsGroup(t *testing.T) {
 	require.Contains(t, p.events(), "concurrency holding")
 }
 
+func TestNewsFromBeforeTheWorkflowAreReadAtOnce(t *testing.T) {
+	p := &projection{
+		plan: plan(planned(1, "a")),
+		news: []workflows.RunNews{{Paused: true, PausedBy: "ada", Approved: true, ApprovedBy: "bob"}},
+	}
+	p.plan.HasNews, p.plan.NeedsApproval = true, true
+	status, _ := p.run(t, nil)
+	require.Equal(t, success, status)
+	require.Equal(t, []string{"approved by bob", "paused by ada", "started"}, p.events()[:3])
+}
+
 func TestARunThatLosesItsPlaceRunsNothing(t *testing.T) {
 	p := &projection{
 		plan: plan(planned(1, "a"), withIf(planned(2, "cleanup", "a"))),
@@ -96,6 +107,7 @@ func TestARunThatLosesItsPlaceRunsNothing(t *testing.T) {
 	require.Empty(t, p.ran)
 	require.Equal(t, "replaced by run #9", p.reasonOf(1))
 	require.Equal(t, "replaced by run #9", p.steps[len(p.steps)-1].Reason)
+	require.True(t, p.steps[len(p.steps)-1].CancelSeen, "nobody has to tell it once more")
 }
 
 func TestADeferredJobIsReplacedByItsCells(t *testing.T) {
