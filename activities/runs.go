@@ -104,7 +104,9 @@ func (a *Activities) ReadNews(ctx context.Context, in workflows.RunInput) (workf
 		}
 	}
 	for _, e := range n.Ended {
-		out.Ended = append(out.Ended, workflows.JobEnd{JobID: e.JobID, Status: e.Status, Reason: e.Reason, Class: e.Class})
+		out.Ended = append(out.Ended, workflows.JobEnd{
+			JobID: e.JobID, Status: e.Status, Reason: e.Reason, Class: e.Class, FailFast: e.FailFast,
+		})
 	}
 	return out, nil
 }

@@ -304,6 +304,21 @@ func TestFollowedJobsEndWithTheOnesTheyFollow(t *testing.T) {
 	require.Equal(t, []int64{2}, p.ran)
 }
 
+func TestAFollowedJobThatFailFastStoppedCountsAsFailed(t *testing.T) {
+	followed := planned(1, "m")
+	followed.Started, followed.Status = true, ci.StatusRunning
+	p := &projection{
+		plan: plan(followed, planned(2, "b")),
+		news: []workflows.RunNews{{Ended: []workflows.JobEnd{{JobID: 1, Status: cancelled, FailFast: true}}}},
+	}
+	status, ends := p.run(t, nil)
+	require.Equal(t, failure, status)
+	require.Equal(t, map[int64]ci.Status{1: cancelled, 2: success}, ends)
+	for _, e := range p.steps[0].Ended {
+		require.True(t, e.FailFast, "and so it is in the attempt after this one")
+	}
+}
+
 func TestPauseAndResumeStandInTheTimeline(t *testing.T) {
 	p := &projection{
 		plan: plan(planned(1, "a")), hang: map[int64]bool{1: true},
