@@ -342,6 +342,8 @@ type TaskState struct {
 	Confirmed bool `json:"confirmed,omitempty"`
 	// Held: the offer is kept from runners, because its run or repository is paused.
 	Held bool `json:"held,omitempty"`
+	// Waited is for how long a queued offer has been one. A pause does not count: after it the wait begins anew.
+	Waited time.Duration `json:"waited,omitempty"`
 	// End is set in PhaseEnded.
 	End TaskEnd `json:"end,omitzero"`
 }
@@ -387,8 +389,10 @@ type EndTask struct {
 	Reason string `json:"reason"`
 	// Force ends the task now; otherwise a runner that can is given time to finish its post steps.
 	Force bool `json:"force,omitempty"`
-	// OnlyQueued takes a queued offer back and leaves a task alone that a runner has.
-	OnlyQueued bool `json:"only_queued,omitempty"`
+	// OnlyQueued takes an offer back that has been queued for as long as Waited, and leaves a task alone that a runner
+	// has.
+	OnlyQueued bool          `json:"only_queued,omitempty"`
+	Waited     time.Duration `json:"waited,omitempty"`
 }
 
 // CheckTask is the input of the activity of this name: it decides whether a silent runner is lost.
