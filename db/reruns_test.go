@@ -30,7 +30,7 @@ func followOpen(jobs []*db.Job) ([]*db.Job, error) {
 func cloneUndone(jobs []*db.Job) ([]*db.Job, error) {
 	clones, err := followOpen(jobs)
 	for _, j := range clones {
-		j.Status, j.Reason, j.StoppedAt = db.InitialJobStatus(j.Needs), "", time.Time{}
+		j.Status, j.Reason, j.StoppedAt = j.InitialStatus(), "", time.Time{}
 	}
 	return clones, err
 }
