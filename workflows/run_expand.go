@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -15,12 +16,7 @@ func (r *run) expandDeferred(cs []ci.Candidate) error {
 	}
 	for i, c := range cs {
 		e := expansions[i]
-		if e.Error == "" {
-			if err := r.schedule.Expand(c.ID, e.Plan.specs()); err != nil {
-				return fmt.Errorf("expand job %d: %w", c.ID, err)
-			}
-			r.remember(e.Plan)
-			r.note("expanded", c.ID, fmt.Sprintf("into %d jobs", len(e.Plan.Jobs)))
+		if r.expand(c, &e, r.schedule.Expand) {
 			continue
 		}
 		r.endings[c.ID] = broken(e.Error, e.Class)
@@ -40,15 +36,7 @@ func (r *run) expandCalls(cs []ci.Candidate) error {
 		return err
 	}
 	for i, c := range cs {
-		e := expansions[i]
-		if e.Error != "" {
-			continue
-		}
-		if err := r.schedule.Adopt(c.ID, e.Plan.specs()); err != nil {
-			return fmt.Errorf("expand caller %d: %w", c.ID, err)
-		}
-		r.remember(e.Plan)
-		r.note("expanded", c.ID, fmt.Sprintf("into %d jobs", len(e.Plan.Jobs)))
+		r.expand(c, &expansions[i], r.schedule.Adopt)
 	}
 	for i, c := range cs {
 		if e := expansions[i]; e.Error != "" && !r.schedule.JobStatus(c.ID).Terminal() {
@@ -57,6 +45,24 @@ func (r *run) expandCalls(cs []ci.Candidate) error {
 		}
 	}
 	return nil
+}
+
+// expand takes new jobs into the schedule, and tells whether it could. What it cannot take is an error of this one job.
+func (r *run) expand(c ci.Candidate, e *Expansion, into func(int64, []ci.JobSpec) error) bool {
+	if e.Error != "" {
+		return false
+	}
+	if err := into(c.ID, e.Plan.specs()); err != nil {
+		e.Error, e.Class = err.Error(), ci.ErrorUnknown
+		var tooMany ci.TooManyJobsError
+		if errors.As(err, &tooMany) {
+			e.Error, e.Class = tooMany.Error(), ci.ErrorPermanent
+		}
+		return false
+	}
+	r.remember(e.Plan)
+	r.note("expanded", c.ID, fmt.Sprintf("into %d jobs", len(e.Plan.Jobs)))
+	return true
 }
 
 func (r *run) expansions(cs []ci.Candidate) ([]Expansion, error) {

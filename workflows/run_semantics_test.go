@@ -134,6 +134,23 @@ func TestAMatrixThatCannotBeMadeFailsItsJob(t *testing.T) {
 	require.Equal(t, ci.ErrorPermanent, p.steps[0].Ended[0].Class)
 }
 
+func TestTooManyJobsFailTheOneThatBringsThem(t *testing.T) {
+	for kind, parent := range map[ci.JobKind]int64{ci.JobDeferred: 0, ci.JobCall: 1} {
+		var cells []cell
+		for id := range int64(ci.MaxJobsPerRun) {
+			cells = append(cells, childOf(parent, planned(id+10, "m")))
+		}
+		p := &projection{
+			plan:       plan(ofKind(kind, planned(1, "m")), planned(2, "other")),
+			expansions: map[int64]workflows.Expansion{1: {Plan: plan(cells...)}},
+		}
+		status, ends := p.run(t, nil)
+		require.Equal(t, failure, status)
+		require.Equal(t, map[int64]ci.Status{1: failure, 2: success}, ends)
+		require.Contains(t, p.reasonOf(1), "the limit is 1000")
+	}
+}
+
 func TestACallerEndsWithItsChildren(t *testing.T) {
 	children := plan(childOf(1, planned(10, "x")), childOf(1, planned(11, "y", "x")))
 	p := &projection{
