@@ -28,6 +28,8 @@ func (a *Activities) ExpandJobs(ctx context.Context, in workflows.IfQueries) ([]
 type expander struct {
 	*knowledge
 	files *files
+	// places are the concurrency groups in which jobs are already, where that is asked for.
+	places map[int64]db.GateRow
 }
 
 func (a *Activities) expander(ctx context.Context, in workflows.IfQueries) (expander, error) {
@@ -36,7 +38,7 @@ func (a *Activities) expander(ctx context.Context, in workflows.IfQueries) (expa
 		return expander{}, err
 	}
 	f, err := a.filesOf(ctx, in.AttemptID)
-	return expander{k, f}, err
+	return expander{knowledge: k, files: f}, err
 }
 
 func (a *Activities) expandOne(ctx context.Context, x expander, q workflows.IfQuery) (workflows.Expansion, error) {
@@ -143,7 +145,7 @@ func (a *Activities) ConcludeCalls(ctx context.Context, in workflows.CallEnds) (
 	}
 	return answerAll(ctx, a, in.Calls, err,
 		func(c workflows.CallEnd) (workflows.CallAnswer, error) {
-			return workflows.CallAnswer{JobID: c.JobID}, a.concludeCall(ctx, in.AttemptID, expander{k, f}, c.JobID)
+			return workflows.CallAnswer{JobID: c.JobID}, a.concludeCall(ctx, in.AttemptID, expander{knowledge: k, files: f}, c.JobID)
 		},
 		func(c workflows.CallEnd, v verdict) workflows.CallAnswer {
 			return workflows.CallAnswer{JobID: c.JobID, Error: workflows.ShortReason(v.text), Class: v.class}
