@@ -11,8 +11,8 @@ import (
 )
 
 // AdmitJobs tells what jobs that are to run still wait for: first their environment, with its reviewers and its wait
-// timer, and then their concurrency group, so that nobody holds a group while a person makes up their mind. It may be
-// repeated, and is, whenever something has changed.
+// timer, and then their concurrency group, so that nobody holds a group while a person makes up their mind. Last comes the
+// group of the workflow that a job calls. It may be repeated, and is, whenever something has changed.
 func (a *Activities) AdmitJobs(ctx context.Context, in workflows.IfQueries) ([]workflows.Admission, error) {
 	x, err := a.expander(ctx, in)
 	if err != nil {
@@ -36,16 +36,32 @@ func (a *Activities) admitOne(ctx context.Context, x expander, q workflows.IfQue
 	if err != nil {
 		return workflows.Admission{}, err
 	}
-	c := x.context(job, q)
-	held, err := a.enterEnvironment(ctx, w, job, c)
-	if err == nil && held.Hold == "" && !held.Status.Terminal() {
-		held, err = a.enterJobGate(ctx, w, job, c)
-	}
+	held, err := a.enterAll(ctx, x, w, job, x.context(job, q))
 	if text := problemOf(err); text != "" {
 		return refusal(job.ID, text), nil
 	}
 	return held, err
 }
+
+// enterAll goes from one thing that a job waits for to the next, until one of them holds it or ends it.
+func (a *Activities) enterAll(ctx context.Context, x expander, w *workflowfile.Workflow, job *db.Job, c workflowfile.JobContext) (workflows.Admission, error) {
+	out, err := a.enterEnvironment(ctx, w, job, c)
+	if err != nil || !isFree(out) {
+		return out, err
+	}
+	gates, err := x.gatesOf(w, job, c)
+	if err != nil {
+		return out, err
+	}
+	for _, g := range gates {
+		if out, err = a.enterJobGate(ctx, g); err != nil || !isFree(out) {
+			break
+		}
+	}
+	return out, err
+}
+
+func isFree(held workflows.Admission) bool { return held.Hold == "" && !held.Status.Terminal() }
 
 func refusal(job int64, reason string) workflows.Admission {
 	return workflows.Admission{JobID: job, Status: ci.StatusFailure, Reason: reason}
@@ -71,15 +87,47 @@ func (a *Activities) enterEnvironment(ctx context.Context, w *workflowfile.Workf
 	return free, nil
 }
 
-func (a *Activities) enterJobGate(ctx context.Context, w *workflowfile.Workflow, job *db.Job, c workflowfile.JobContext) (workflows.Admission, error) {
-	out := workflows.Admission{JobID: job.ID}
-	group, err := w.JobConcurrency(job.Key, c)
-	if err != nil || group == nil {
-		return out, err
+// gatesOf are the entries of a job into concurrency groups: its own, and that of the workflow that it calls.
+func (x expander) gatesOf(w *workflowfile.Workflow, job *db.Job, c workflowfile.JobContext) ([]db.GateEntry, error) {
+	own, err := w.JobConcurrency(job.Key, c)
+	if err != nil {
+		return nil, err
 	}
-	answer, err := a.db.EnterGate(ctx, db.GateEntry{
-		RepoID: job.RepoID, RunID: job.RunID, AttemptID: job.AttemptID, JobID: job.ID, Concurrency: *group,
-	})
+	called, err := x.calledGroup(w, job, c)
+	if err != nil {
+		return nil, err
+	}
+	var gates []db.GateEntry
+	for i, group := range []*ci.Concurrency{own, called} {
+		if group != nil {
+			gates = append(gates, db.GateEntry{
+				RepoID: job.RepoID, RunID: job.RunID, AttemptID: job.AttemptID, JobID: job.ID, Called: i > 0, Concurrency: *group,
+			})
+		}
+	}
+	return gates, nil
+}
+
+// calledGroup is the concurrency group of the workflow that a job calls; nil when there is none. What cannot be called
+// tells so when it is expanded.
+func (x expander) calledGroup(w *workflowfile.Workflow, job *db.Job, c workflowfile.JobContext) (*ci.Concurrency, error) {
+	if job.Kind != ci.JobCall {
+		return nil, nil
+	}
+	_, callee, text := x.files.calledBy(job)
+	if text != "" || !callee.HasConcurrency() {
+		return nil, nil
+	}
+	call, err := w.Call(job.Key, c, callee)
+	if err != nil {
+		return nil, err
+	}
+	return callee.CallConcurrency(workflowfile.JobContext{GitHub: c.GitHub, Inputs: call.Inputs, Vars: c.Vars})
+}
+
+func (a *Activities) enterJobGate(ctx context.Context, e db.GateEntry) (workflows.Admission, error) {
+	out := workflows.Admission{JobID: e.JobID}
+	answer, err := a.db.EnterGate(ctx, e)
 	if err != nil {
 		return out, err
 	}
@@ -87,7 +135,7 @@ func (a *Activities) enterJobGate(ctx context.Context, w *workflowfile.Workflow,
 	out.InGate = true
 	switch answer.State {
 	case db.GatePending:
-		out.Hold = fmt.Sprintf("concurrency group %s is taken", group.Group)
+		out.Hold = fmt.Sprintf("concurrency group %s is taken", e.Group)
 	case db.GateReplaced, db.GateRefused, db.GateLeaving:
 		out.Status, out.Reason = ci.StatusCancelled, answer.Reason
 	}

@@ -171,14 +171,14 @@ func (f *pendingFacts) queueOpenCells(batch *pgx.Batch, ids pendingIDs) {
 }
 
 func (f *pendingFacts) queueGates(batch *pgx.Batch, ids pendingIDs) {
-	each(batch.Queue(`SELECT e.attempt_id, e.job_id, e.title, e.reason, e.state = 'replaced',
+	each(batch.Queue(`SELECT e.attempt_id, abs(e.job_id), e.title, e.reason, e.state = 'replaced',
 			(SELECT count(*) FROM gate_entries p
 				WHERE p.repo_id = e.repo_id AND p.gate = e.gate AND p.state = 'pending' AND p.id <= e.id),
 			coalesce(hr.run_number, 0), coalesce(hj.name, '')
 		FROM gate_entries e
 		LEFT JOIN gate_entries h ON h.repo_id = e.repo_id AND h.gate = e.gate AND h.state IN ('holding', 'leaving')
-		LEFT JOIN runs hr ON hr.id = h.run_id LEFT JOIN jobs hj ON hj.id = h.job_id
-		WHERE e.attempt_id = ANY($1) AND (e.job_id = 0 OR e.job_id = ANY($2)) AND e.state IN ('pending', 'replaced')`,
+		LEFT JOIN runs hr ON hr.id = h.run_id LEFT JOIN jobs hj ON hj.id = abs(h.job_id)
+		WHERE e.attempt_id = ANY($1) AND (e.job_id = 0 OR abs(e.job_id) = ANY($2)) AND e.state IN ('pending', 'replaced')`,
 		ids.attempts, ids.jobs), func(rows pgx.Rows) error {
 		var m gateMember
 		var g gateFacts

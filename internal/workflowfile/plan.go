@@ -56,8 +56,8 @@ type PlannedJob struct {
 	// its cells are there.
 	IfMatrix bool
 
-	// Gated says that JobConcurrency or JobEnvironment have to be asked before the job may go. A deferred job is not
-	// gated; its cells may be.
+	// Gated says that JobConcurrency, JobEnvironment or, of the workflow that the job calls, CallConcurrency have to be
+	// asked before the job may go. A deferred job is not gated; its cells may be.
 	Gated bool
 
 	// Matrix holds the values of the cell, MatrixJSON the same as an object in declaration order. Both are

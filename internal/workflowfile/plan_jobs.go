@@ -80,7 +80,7 @@ func (p *planner) planCell(j *Job, s *strategyPlan, i int) (PlannedJob, bool) {
 	c := cellPlan{planner: p, job: j, contexts: p.cellContexts(s, i)}
 	planned := PlannedJob{
 		Key: j.Key, Kind: ci.JobTask, Needs: j.Needs, If: j.ifText, IfAt: j.ifAt, IfMatrix: j.ifMatrix,
-		Gated: j.concurrency != nil || j.environment != nil,
+		Gated: j.concurrency != nil || j.environment != nil || j.call != nil,
 		Index: i, Total: len(s.cells), FailFast: s.failFast, MaxParallel: s.maxParallel,
 		Retry: j.retry, Outputs: j.outputs, StepNames: j.stepNames,
 	}
