@@ -48,7 +48,6 @@ func TestParseUses(t *testing.T) {
 		"o/r@v1":                                forms,
 		"o/r/x.yml":                             forms,
 		"docker://image":                        forms,
-		"https://host/o/r/x.yml@main":           forms,
 		"actions/checkout@v4":                   forms,
 		"./${{ vars.X }}.yml":                   "`uses` of a job cannot be an expression",
 		"./x":                                   "`uses` of a job must name a file that ends with .yml or .yaml",
