@@ -24,7 +24,7 @@ func (w *Workflow) Call(key string, c JobContext, callee *Workflow) (*Call, erro
 	if err != nil {
 		return nil, err
 	}
-	e := w.evaluator()
+	e := w.evaluator(c.Budget)
 	if j.call == nil {
 		e.add(j.Position, "job %q calls no workflow", key)
 		return nil, e.err()
@@ -33,7 +33,7 @@ func (w *Workflow) Call(key string, c JobContext, callee *Workflow) (*Call, erro
 		e.add(j.call.at.at, "the workflow %s cannot be called: it has no `on: workflow_call`", callee.Path)
 		return nil, e.err()
 	}
-	b := binding{evaluator: e, call: j.call, caller: c, callee: callee, defaults: callee.evaluator()}
+	b := binding{evaluator: e, call: j.call, caller: c, callee: callee, defaults: callee.evaluator(c.Budget)}
 	call := &Call{Inputs: b.inputs(), Secrets: b.secrets()}
 	e.list = append(e.list, b.defaults.list...)
 	return call, e.err()
@@ -233,7 +233,7 @@ func (w *Workflow) CallOutputs(c JobContext, jobs map[string]NeedResult) (map[st
 	if w.On.Call == nil {
 		return outputs, nil
 	}
-	e := w.evaluator()
+	e := w.evaluator(c.Budget)
 	contexts := baseContexts(c.GitHub, c.Inputs, c.Vars)
 	contexts["jobs"] = resultsContext(jobs)
 	total := 0

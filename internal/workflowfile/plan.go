@@ -21,6 +21,8 @@ type PlanContext struct {
 	Root string
 	// Priority is that of the caller, for jobs that name none.
 	Priority int
+	// Budget is what the plan may cost together with others; nil is MaxEvalWork for this one.
+	Budget *expr.Budget
 }
 
 // Plan is what a run, or a called workflow, consists of.
@@ -97,7 +99,7 @@ type planner struct {
 }
 
 func (w *Workflow) planner(ctx PlanContext) *planner {
-	p := &planner{evaluator: w.evaluator(), w: w, ctx: ctx, plan: &Plan{}, base: baseContexts(ctx.GitHub, ctx.Inputs, ctx.Vars)}
+	p := &planner{evaluator: w.evaluator(ctx.Budget), w: w, ctx: ctx, plan: &Plan{}, base: baseContexts(ctx.GitHub, ctx.Inputs, ctx.Vars)}
 	if ctx.Call {
 		p.inputs = newContextRewriter("inputs", ctx.Inputs)
 	} else {
