@@ -122,7 +122,7 @@ func (x expander) calledGroup(w *workflowfile.Workflow, job *db.Job, c workflowf
 	if err != nil {
 		return nil, err
 	}
-	return callee.CallConcurrency(workflowfile.JobContext{GitHub: c.GitHub, Inputs: call.Inputs, Vars: c.Vars})
+	return callee.CallConcurrency(workflowfile.JobContext{GitHub: x.githubIn(call.Inputs), Inputs: call.Inputs, Vars: c.Vars, Budget: x.budget})
 }
 
 func (a *Activities) enterJobGate(ctx context.Context, e db.GateEntry) (workflows.Admission, error) {
