@@ -36,11 +36,62 @@ func (a *Activities) admitOne(ctx context.Context, x expander, q workflows.IfQue
 	if err != nil {
 		return workflows.Admission{}, err
 	}
-	held, err := a.enterAll(ctx, x, w, job, x.context(job, q))
-	if text := problemOf(err); text != "" {
-		return refusal(job.ID, text), nil
+	held, err := a.enterCallers(ctx, x, job)
+	inGate := held.InGate
+	if err == nil && isFree(held) {
+		held, err = a.enterAll(ctx, x, w, job, x.context(job, q))
 	}
+	if text := problemOf(err); text != "" {
+		held, err = refusal(job.ID, text), nil
+	}
+	held.InGate = held.InGate || inGate
 	return held, err
+}
+
+// enterCallers has the callers of a job enter their concurrency groups, the outermost first. They are in them already, but
+// in a rerun of some of the jobs that they call: there they are callers from the start, and never candidates.
+func (a *Activities) enterCallers(ctx context.Context, x expander, job *db.Job) (workflows.Admission, error) {
+	out := workflows.Admission{JobID: job.ID}
+	chain, err := a.chainOf(ctx, x, job)
+	for i := len(chain) - 1; i >= 0 && err == nil && isFree(out); i-- {
+		out, err = a.enterCaller(ctx, x, chain[i], out)
+		out.JobID = job.ID
+	}
+	return out, err
+}
+
+func (a *Activities) enterCaller(ctx context.Context, x expander, caller *db.Job, out workflows.Admission) (workflows.Admission, error) {
+	w, err := x.files.writtenIn(caller)
+	if err != nil {
+		return out, err
+	}
+	c := x.context(caller, workflows.IfQuery{})
+	outcomes, err := a.db.NeedOutcomes(ctx, caller.AttemptID, caller.ParentID, caller.Needs)
+	if err != nil {
+		return out, err
+	}
+	c.Needs = resultsOf(outcomes)
+	return a.enterGates(ctx, x, w, caller, c, out)
+}
+
+// chainOf are the callers of a job, the innermost first.
+func (a *Activities) chainOf(ctx context.Context, x expander, job *db.Job) ([]*db.Job, error) {
+	var chain []*db.Job
+	for id := job.ParentID; id != 0; id = chain[len(chain)-1].ParentID {
+		found, err := a.db.JobsToDecide(ctx, []int64{id})
+		if err != nil {
+			return nil, err
+		}
+		caller, ok := found[id]
+		if !ok {
+			return nil, errGone
+		}
+		if err := x.knowCaller(caller); err != nil {
+			return nil, err
+		}
+		chain = append(chain, caller)
+	}
+	return chain, nil
 }
 
 // enterAll goes from one thing that a job waits for to the next, until one of them holds it or ends it.
@@ -49,6 +100,12 @@ func (a *Activities) enterAll(ctx context.Context, x expander, w *workflowfile.W
 	if err != nil || !isFree(out) {
 		return out, err
 	}
+	return a.enterGates(ctx, x, w, job, c, out)
+}
+
+func (a *Activities) enterGates(
+	ctx context.Context, x expander, w *workflowfile.Workflow, job *db.Job, c workflowfile.JobContext, out workflows.Admission,
+) (workflows.Admission, error) {
 	gates, err := x.gatesOf(w, job, c)
 	if err != nil {
 		return out, err

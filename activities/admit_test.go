@@ -147,3 +147,30 @@ func TestWhatACallWaitsFor(t *testing.T) {
 		})
 	}
 }
+
+// A rerun of one called job has its callers from the start, and they have to be in their groups all the same.
+func TestJobsOfReopenedCallersWaitForTheGroupsOfThese(t *testing.T) {
+	a, d, _ := newActivities(t)
+	repo := dbtest.Repository(t, d, dbtest.Owner(t, d))
+	source := strings.Replace(caller("with: {to: prod}\nneeds: pick\nconcurrency: own-${{ needs.pick.result }}"), "jobs:\n", "jobs:\n  pick: {runs-on: x, steps: [{run: x}]}\n", 1)
+	s := store(t, a, d, repo, source, map[string]string{"deploy.yml": deploy})
+	_, err := d.NewRaw("UPDATE jobs SET status = ? WHERE id = ?", ci.StatusSuccess, s.jobs[0].ID).Exec(t.Context())
+	require.NoError(t, err)
+	child := s.expand(t, s.jobs[1])["a"]
+
+	plan, err := a.LoadPlan(t.Context(), s.query().RunInput)
+	require.NoError(t, err)
+	require.Len(t, plan.Jobs, 3)
+	require.Equal(t, []any{child.ID, true, true}, []any{plan.Jobs[2].ID, plan.Jobs[2].Gated, plan.Jobs[1].Started})
+
+	other := store(t, a, d, repo, caller("with: {to: prod}"), map[string]string{"deploy.yml": deploy})
+	require.Empty(t, other.admit(t, other.jobs[0]).Hold)
+	held := s.admit(t, child)
+	require.Equal(t, workflows.Admission{JobID: child.ID, InGate: true, Hold: "concurrency group deploy-prod is taken"}, held)
+	require.Equal(t, map[string]db.GateState{"own-success": db.GateHolding, "deploy-prod": db.GatePending}, s.gates(t))
+	_, err = d.RecordStep(t.Context(), db.RunStep{RunID: other.run.ID, AttemptID: other.attempt.ID, Release: true,
+		Ended: []db.JobEnd{{JobID: other.jobs[0].ID, Status: ci.StatusSuccess}}})
+	require.NoError(t, err)
+	require.Equal(t, workflows.Admission{JobID: child.ID, InGate: true}, s.admit(t, child))
+	require.Equal(t, workflows.Admission{JobID: child.ID, InGate: true}, s.admit(t, child), "it may be repeated")
+}

@@ -93,14 +93,18 @@ func (a *Activities) knowCallers(ctx context.Context, k *knowledge) error {
 	if err != nil {
 		return err
 	}
-	for id, c := range callers {
-		inputs, err := callInputs(c)
-		if err != nil {
+	for _, c := range callers {
+		if err := k.knowCaller(c); err != nil {
 			return err
 		}
-		k.callers[id] = caller{inputs, c.Priority}
 	}
 	return nil
+}
+
+func (k *knowledge) knowCaller(c *db.Job) error {
+	inputs, err := callInputs(c)
+	k.callers[c.ID] = caller{inputs, c.Priority}
+	return err
 }
 
 func callInputs(caller *db.Job) (inputs map[string]any, err error) {
