@@ -73,6 +73,7 @@ type runnerCount struct{ online, busy int }
 // pendingIDs are what the facts are looked up by.
 type pendingIDs struct {
 	jobs, attempts, repos, owners, follows []int64
+	members                                []int64 // of gates: the jobs and their callers
 	demands                                []runnerDemand
 }
 
@@ -82,6 +83,7 @@ func idsOfPending(jobs []*Job) pendingIDs {
 	for _, j := range jobs {
 		ids.jobs, ids.attempts = append(ids.jobs, j.ID), append(ids.attempts, j.AttemptID)
 		ids.repos, ids.owners = append(ids.repos, j.RepoID), append(ids.owners, j.OwnerID)
+		ids.members = append(ids.members, j.ID, j.ParentID)
 		if j.FollowsID != 0 {
 			ids.follows = append(ids.follows, j.FollowsID)
 		}
@@ -179,7 +181,7 @@ func (f *pendingFacts) queueGates(batch *pgx.Batch, ids pendingIDs) {
 		LEFT JOIN gate_entries h ON h.repo_id = e.repo_id AND h.gate = e.gate AND h.state IN ('holding', 'leaving')
 		LEFT JOIN runs hr ON hr.id = h.run_id LEFT JOIN jobs hj ON hj.id = abs(h.job_id)
 		WHERE e.attempt_id = ANY($1) AND (e.job_id = 0 OR abs(e.job_id) = ANY($2)) AND e.state IN ('pending', 'replaced')`,
-		ids.attempts, ids.jobs), func(rows pgx.Rows) error {
+		ids.attempts, ids.members), func(rows pgx.Rows) error {
 		var m gateMember
 		var g gateFacts
 		err := rows.Scan(&m.attempt, &m.job, &g.title, &g.reason, &g.replaced, &g.position, &g.holderRun, &g.holderJob)
