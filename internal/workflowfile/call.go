@@ -66,19 +66,17 @@ func (b *binding) inputs() map[string]any {
 	return inputs
 }
 
-// given sorts `with` by the lower-case names of the inputs, and reports those that the called workflow has not.
+// given sorts `with` by the lower-case names of the inputs. Those that the called workflow has not are ignored
+// (execution-semantics.md §10).
 func (b *binding) given() map[string]*node {
 	given := map[string]*node{}
 	if b.call.with == nil {
 		return given
 	}
-	known := lowerSet(b.inputNames())
 	for i, k := range b.call.with.keys {
 		name := strings.ToLower(k.text)
 		_, twice := given[name]
 		switch {
-		case !known[name]:
-			b.add(k.at, "the workflow %s has no input %q%s", b.callee.Path, k.text, thereAre(b.inputNames()))
 		case twice:
 			b.add(k.at, "the input %q is given twice; upper and lower case make no difference", k.text)
 		case b.call.with.items[i].kind != nullNode:
@@ -94,13 +92,6 @@ func lowerSet(names []string) map[string]bool {
 		set[strings.ToLower(name)] = true
 	}
 	return set
-}
-
-func (b *binding) inputNames() (names []string) {
-	for _, in := range b.callee.On.Call.Inputs {
-		names = append(names, in.Name)
-	}
-	return names
 }
 
 func thereAre(names []string) string {
