@@ -61,7 +61,9 @@ func (c *call) showBranch(b trigger.Branch) *apiBranch {
 	}
 }
 
-func showCommitUser(s git.Signature) apiCommitUser { return apiCommitUser{Name: s.Name, Email: s.Email} }
+func showCommitUser(s git.Signature) apiCommitUser {
+	return apiCommitUser{Name: s.Name, Email: s.Email}
+}
 
 func listBranches(c *call) error {
 	page := c.page()

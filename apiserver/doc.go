@@ -12,7 +12,7 @@
 //   - An unknown actor in a list filter selects nothing, where Gitea answers 500.
 //   - All times are UTC, without fractions of a second.
 //   - GET .../actions/runners/registration-token works as POST does, for older clients.
-//   - Repositories are made without a first commit: auto_init is refused.
+//   - The first commit of auto_init holds a README only; templates of gitignores and licenses are refused.
 //   - Approving a run answers 204, the first time and every further one (Gitea has no such call yet, GitHub answers 201).
 //
 // What Gitea does not have: force-cancel, pause and resume, the environments and reviews of GitHub (with organizations

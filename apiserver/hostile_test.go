@@ -72,11 +72,12 @@ func TestAllRoutesWithHostileValues(t *testing.T) {
 	r.logger(task).append(true, "hello")
 	root.do("PUT", repoPath(repo, "/environments/prod"), nil).wants(http.StatusOK)
 	good := map[string]string{
-		"owner": "root1", "repo": "demo", "org": "acme", "username": "root1", "workflow_id": "ci.yml", "token": "none",
+		"owner": "root1", "repo": "demo", "org": "acme", "username": "root1", "workflow_id": "ci.yml", "token": "test%20read:misc",
 		"run": fmt.Sprint(run.Run.ID), "job_id": fmt.Sprint(job.ID), "job": fmt.Sprint(job.ID), "attempt": "1", "name": "prod",
 		"sha": run.Run.SHA, "ref": "main", "branch": "main", "id": fmt.Sprint(repo.ID), "artifact_id": "1",
 		"source_id": fmt.Sprint(repo.ID), "runner_id": fmt.Sprint(r.runner("r", db.Scope{}).ID),
 	}
+	r.withScopes(root.owner, "read:misc")
 	callers := []*client{root, root.with(basic("root1", password)), r.anonymous()}
 	if testing.Short() {
 		callers = callers[:2]

@@ -11,7 +11,8 @@ import (
 )
 
 // CreateRepository stores a repository, fills in its id and times, and has create make what belongs to it outside the
-// database. The row is seen only once create has succeeded. ErrConflict: the owner has one of this name, in whatever
+// database. The row is seen only once create has succeeded. A first commit that create has made counts as handled: it
+// starts nothing. ErrConflict: the owner has one of this name, in whatever
 // case.
 func (d *DB) CreateRepository(ctx context.Context, r *Repository, create func(context.Context) error) error {
 	r.LowerName = strings.ToLower(r.Name)
@@ -23,7 +24,12 @@ func (d *DB) CreateRepository(ctx context.Context, r *Repository, create func(co
 		if err != nil {
 			return err
 		}
-		return create(ctx)
+		if err := create(ctx); err != nil || r.FirstCommit == "" {
+			return err
+		}
+		_, err = moveRef(ctx, tx, RefMove{RepoID: r.ID, Name: "refs/heads/" + r.DefaultBranch, SHA: r.FirstCommit})
+		r.IsEmpty = false
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("create repository: %w", err)

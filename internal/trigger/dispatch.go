@@ -26,7 +26,9 @@ type DispatchRequest struct {
 
 // Dispatch starts a workflow by hand. Faults: 404 for an unknown ref or workflow, 403 for a disabled one, 422 for
 // inputs that do not fit or a file without workflow_dispatch. An invalid file gives a failed run and no error.
-func (s *Service) Dispatch(ctx context.Context, r DispatchRequest) (*db.Run, error) { return s.dispatch(ctx, r, nil) }
+func (s *Service) Dispatch(ctx context.Context, r DispatchRequest) (*db.Run, error) {
+	return s.dispatch(ctx, r, nil)
+}
 
 // dispatch stores the run with the key that the client has for it, if there is one. db.ErrConflict: the key has a run.
 func (s *Service) dispatch(ctx context.Context, r DispatchRequest, key *db.DispatchKey) (*db.Run, error) {
