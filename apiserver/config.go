@@ -38,6 +38,9 @@ type Trigger interface {
 	Branch(ctx context.Context, repo *db.Repository, name string) (trigger.Branch, error)
 	Branches(ctx context.Context, repo *db.Repository, p db.Page) ([]trigger.Branch, int, error)
 
+	Content(ctx context.Context, repo *db.Repository, ref, path string) (trigger.Content, error)
+	ChangeFile(ctx context.Context, c trigger.FileChange) (git.Commit, error)
+
 	BeginPush(ctx context.Context, repo *db.Repository, pusher *db.Owner) (int64, error)
 	EndPush(ctx context.Context, repo *db.Repository, id int64) error
 }

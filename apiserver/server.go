@@ -88,7 +88,7 @@ func (s *Server) endpoints() []endpoint {
 		s.metaRoutes, s.userRoutes, s.tokenRoutes, s.orgRoutes, s.repoRoutes, s.runRoutes, s.runActionRoutes, s.runListRoutes,
 		s.timelineRoutes, s.jobRoutes, s.logRoutes, s.taskRoutes, s.workflowRoutes, s.scopedRoutes, s.environmentRoutes,
 		s.deploymentRoutes, s.settingsRoutes, s.runnerRoutes, s.repoListRoutes, s.branchRoutes, s.commitStatusRoutes,
-		s.artifactRoutes,
+		s.artifactRoutes, s.contentRoutes,
 	} {
 		all = append(all, routes()...)
 	}

@@ -10,6 +10,7 @@ func (s *Server) userRoutes() []endpoint {
 	return []endpoint{
 		{http.MethodGet, "/user", self(), getSelf},
 		{http.MethodGet, "/user/orgs", self(), listOwnOrgs},
+		{http.MethodGet, "/user/keys", self(), listOwnKeys},
 		{http.MethodGet, "/users/{username}", []guard{visibleOwner}, getUser},
 		{http.MethodGet, "/users/{username}/orgs", []guard{visibleOwner}, listOrgsOfUser},
 		{http.MethodPost, "/admin/users", siteAdmin(), createUser},
@@ -22,6 +23,12 @@ func getSelf(c *call) error {
 
 func getUser(c *call) error {
 	return c.json(http.StatusOK, showUser(c.server.rootURL(c.r), c.target, c.caller.user))
+}
+
+// listOwnKeys tells that there are no SSH keys, since git is served over HTTP only. Clients ask when they sign in.
+func listOwnKeys(c *call) error {
+	c.paginate(c.page(), 0)
+	return c.json(http.StatusOK, []struct{}{})
 }
 
 func listOwnOrgs(c *call) error { return c.listOrgs(c.caller.user.ID) }
