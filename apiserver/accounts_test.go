@@ -184,3 +184,29 @@ func TestAutoInit(t *testing.T) {
 	anna.do("POST", "/user/repos", `{"name":"x","auto_init":true,"license":"MIT"}`).wants(http.StatusBadRequest)
 	anna.do("GET", "/repos/anna/x", nil).wants(http.StatusNotFound)
 }
+
+func TestEditRepository(t *testing.T) {
+	r := newRig(t)
+	anna, ben := r.user("anna"), r.user("ben")
+	repo := anna.pushed("demo")
+	path := repoPath(repo, "")
+	anna.push(repo, "trunk", map[string]string{".gitea/workflows/other.yml": workflow})
+	ben.do("PATCH", path, `{"private":false}`).refused(http.StatusNotFound, "not found")
+	out := anna.do("PATCH", path, `{"name":"demo","description":"d","private":false,"default_branch":"trunk"}`).wants(http.StatusOK)
+	require.Equal(t, []any{"d", false, "trunk"}, []any{out["description"], out["private"], out["default_branch"]})
+	anna.do("GET", repoPath(repo, "/actions/workflows/other.yml"), nil).wants(http.StatusOK)
+	require.Contains(t, anna.git(t.TempDir(), "ls-remote", "--symref", r.url+"/anna/demo.git", "HEAD"), "refs/heads/trunk")
+	ben.do("PATCH", path, `{"private":true}`).wants(http.StatusForbidden)
+	require.Equal(t, out["description"], anna.do("PATCH", path, `{}`).wants(http.StatusOK)["description"])
+	for body, message := range map[string]string{
+		`{"name":"other"}`:                                    "[Name]: repositories cannot be renamed",
+		`{"default_branch":"none"}`:                           `[DefaultBranch]: branch "none" doesn't exist`,
+		`{"default_branch":"a..b"}`:                           `[DefaultBranch]: branch "a..b" doesn't exist`,
+		`{"description":"` + strings.Repeat("x", 2049) + `"}`: "[Description]: MaxSize(2048)",
+	} {
+		anna.do("PATCH", path, body).refused(http.StatusUnprocessableEntity, message)
+	}
+	anna.repo("empty", true)
+	anna.do("PATCH", "/repos/anna/empty", `{"default_branch":"dev"}`).wants(http.StatusOK)
+	anna.do("PATCH", "/repos/anna/empty", `{"default_branch":"a..b"}`).refused(http.StatusUnprocessableEntity, "[DefaultBranch]: GitRefName")
+}

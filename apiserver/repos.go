@@ -15,6 +15,7 @@ func (s *Server) repoRoutes() []endpoint {
 		{http.MethodPost, "/user/repos", self(), createOwnRepo},
 		{http.MethodPost, "/orgs/{org}/repos", orgOwner(), createOrgRepo},
 		{http.MethodGet, "/repos/{owner}/{repo}", anyReader(), getRepo},
+		{http.MethodPatch, "/repos/{owner}/{repo}", repoAdmin(), editRepo},
 		{http.MethodPut, collaborator, repoAdmin(), setCollaborator},
 		{http.MethodDelete, collaborator, repoAdmin(), removeCollaborator},
 	}
@@ -90,6 +91,41 @@ func createRepo(c *call, owner *db.Owner) error {
 }
 
 func getRepo(c *call) error { return c.json(http.StatusOK, c.shownRepo()) }
+
+// editRepo changes what a repository has of itself here; names stay. The default branch must be there, unless none is.
+func editRepo(c *call) error {
+	var in struct {
+		Name          *string `json:"name"`
+		Description   *string `json:"description"`
+		Private       *bool   `json:"private"`
+		DefaultBranch *string `json:"default_branch"`
+	}
+	if err := c.bind(&in); err != nil {
+		return err
+	}
+	if in.Name != nil && *in.Name != c.repo.Name {
+		return fault.Unprocessable("repositories cannot be renamed").In("Name")
+	}
+	if in.DefaultBranch != nil && !c.repo.IsEmpty {
+		_, err := c.server.Trigger.Branch(c.ctx(), c.repo, *in.DefaultBranch)
+		if fault.Has(err, fault.CodeNotFound) {
+			return fault.Unprocessable("%s", fault.From(err).Text()).In("DefaultBranch")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	edit := db.RepositoryEdit{Description: in.Description, DefaultBranch: in.DefaultBranch, IsPrivate: in.Private}
+	if err := c.server.accounts.EditRepository(c.ctx(), c.repo, edit); err != nil {
+		return err
+	}
+	changed, err := c.server.DB.RepositoryByID(c.ctx(), c.repo.ID)
+	if err != nil {
+		return err
+	}
+	c.repo = changed
+	return getRepo(c)
+}
 
 func (c *call) shownRepo() *apiRepository {
 	return showRepository(c.server.rootURL(c.r), c.repo, c.caller.user, c.access)

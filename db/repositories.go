@@ -66,3 +66,35 @@ func (d *DB) RepositoriesByID(ctx context.Context, ids []int64) (map[int64]*Repo
 	}
 	return out, nil
 }
+
+// RepositoryEdit has what is to be changed of a repository; nil fields stay.
+type RepositoryEdit struct {
+	Description, DefaultBranch *string
+	IsPrivate                  *bool
+}
+
+// UpdateRepository changes a repository, and has apply change what belongs to it outside the database, in one
+// transaction. ErrNotFound if it is gone.
+func (d *DB) UpdateRepository(ctx context.Context, repo int64, e RepositoryEdit, apply func(context.Context) error) error {
+	err := d.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+		q := tx.NewUpdate().Model((*Repository)(nil)).Where("id = ?", repo).Set("updated_at = now()")
+		if e.Description != nil {
+			q = q.Set("description = ?", *e.Description)
+		}
+		if e.DefaultBranch != nil {
+			q = q.Set("default_branch = ?", *e.DefaultBranch)
+		}
+		if e.IsPrivate != nil {
+			q = q.Set("is_private = ?", *e.IsPrivate)
+		}
+		res, err := q.Exec(ctx)
+		if err := oneRow(res, err, "repository"); err != nil {
+			return err
+		}
+		return apply(ctx)
+	})
+	if err != nil {
+		return fmt.Errorf("change repository %d: %w", repo, err)
+	}
+	return nil
+}

@@ -16,6 +16,7 @@ import (
 type Repositories interface {
 	Create(ctx context.Context, id int64, defaultBranch string) error
 	CommitFiles(ctx context.Context, id int64, c git.Change) (git.RefUpdate, error)
+	SetDefaultBranch(ctx context.Context, id int64, branch string) error
 	Remove(ctx context.Context, id int64) error
 }
 
@@ -206,6 +207,24 @@ func (s *Service) fill(ctx context.Context, repo *db.Repository, first *git.Chan
 	update, err := s.Repositories.CommitFiles(ctx, repo.ID, change)
 	repo.FirstCommit = update.New
 	return err
+}
+
+// EditRepository changes a repository. Faults: 422 for what breaks a rule.
+func (s *Service) EditRepository(ctx context.Context, repo *db.Repository, e db.RepositoryEdit) error {
+	if e.Description != nil {
+		if err := CheckText("Description", *e.Description, MaxDescription); err != nil {
+			return err
+		}
+	}
+	if e.DefaultBranch != nil && git.CheckBranchName(*e.DefaultBranch) != nil {
+		return fault.Unprocessable("GitRefName").In("DefaultBranch")
+	}
+	return s.DB.UpdateRepository(ctx, repo.ID, e, func(ctx context.Context) error {
+		if e.DefaultBranch == nil || repo.CloneURL != "" { // the other end knows its own
+			return nil
+		}
+		return s.Repositories.SetDefaultBranch(ctx, repo.ID, *e.DefaultBranch)
+	})
 }
 
 func (s *Service) checkRepository(n NewRepository) error {

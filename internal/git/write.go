@@ -45,7 +45,11 @@ func (s *Store) CommitFiles(ctx context.Context, id int64, c Change) (RefUpdate,
 	if err != nil {
 		return RefUpdate{}, fmt.Errorf("commit to repository %d: %w", id, err)
 	}
-	return w.move(ctx, c, commit)
+	u, err := w.move(ctx, c, commit)
+	if err == nil && c.Parent != "" { // a first commit needs no packing
+		s.upkeep.request(id)
+	}
+	return u, err
 }
 
 func (c Change) check() error {

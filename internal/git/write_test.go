@@ -57,3 +57,42 @@ func TestCommitFilesRefuses(t *testing.T) {
 	_, err = s.CommitFiles(ctx, 99, change("", nil))
 	require.ErrorIs(t, err, ErrNotFound)
 }
+
+func TestEntries(t *testing.T) {
+	s, ctx := newStore(t), t.Context()
+	require.NoError(t, s.Create(ctx, testID, "main"))
+	made, err := s.CommitFiles(ctx, testID, change("", map[string][]byte{"a/b": []byte("xyz"), "c": []byte("x"), "ü": {}}))
+	require.NoError(t, err)
+	root, err := s.Entries(ctx, testID, made.New, "")
+	require.NoError(t, err)
+	require.Len(t, root, 3)
+	require.Equal(t, []any{"a", EntryDirectory, int64(0)}, []any{root[0].Path, root[0].Type, root[0].Size})
+	require.Equal(t, []any{"c", EntryFile, int64(1)}, []any{root[1].Path, root[1].Type, root[1].Size})
+	require.Equal(t, "ü", root[2].Path)
+	below, err := s.Entries(ctx, testID, made.New, "a")
+	require.NoError(t, err)
+	require.Equal(t, "a/b", below[0].Path)
+
+	file, err := s.Entry(ctx, testID, made.New, "a/b")
+	require.NoError(t, err)
+	require.Equal(t, Entry{Path: "a/b", Type: EntryFile, SHA: below[0].SHA, Size: 3}, file)
+	dir, err := s.Entry(ctx, testID, made.New, "a")
+	require.NoError(t, err)
+	require.Equal(t, EntryDirectory, dir.Type)
+	for _, path := range []string{"x", "a/b/c", "A"} {
+		_, err = s.Entry(ctx, testID, made.New, path)
+		require.ErrorIs(t, err, ErrNotFound, path)
+		_, err = s.Entries(ctx, testID, made.New, path)
+		require.ErrorIs(t, err, ErrNotFound, path)
+	}
+	_, err = s.Entries(ctx, testID, made.New, "c")
+	require.ErrorIs(t, err, ErrNotFound, "a file is no directory")
+	for _, path := range []string{"../x", "/x", "a\nb"} {
+		_, err = s.Entry(ctx, testID, made.New, path)
+		require.ErrorIs(t, err, ErrInvalid, path)
+	}
+	_, err = s.Entry(ctx, testID, "main", "c")
+	require.ErrorIs(t, err, ErrInvalid)
+	_, err = s.Entries(ctx, testID, "0123456789abcdef0123456789abcdef01234567", "")
+	require.ErrorIs(t, err, ErrNotFound)
+}
