@@ -18,9 +18,10 @@
 //   - The list of workflows of an empty repository is empty, where Gitea answers 500.
 //   - Approving a run answers 204, the first time and every further one (Gitea has no such call yet, GitHub answers 201).
 //
-// What Gitea does not have: the Idempotency-Key of a dispatch, force-cancel, pause and resume, the environments and reviews of GitHub (with organizations
-// in the place of teams, and without branch policies), settings of repositories and owners, the registration of scoped
-// workflows, the tasks of a job with a log for each, the timeline of a run, and why a job or run waits (pending_reason).
+// What Gitea does not have: the Idempotency-Key of a dispatch, force-cancel, pause and resume, the environments and
+// reviews of GitHub (with organizations in the place of teams, and without branch policies), settings of
+// repositories and owners, the registration of scoped workflows, the tasks of a job with a log for each, the
+// timeline of a run, and why a job or run waits (pending_reason).
 //
 // The http.Server in front should set ReadHeaderTimeout (10 s) and IdleTimeout (2 min), and leave ReadTimeout and
 // WriteTimeout 0: bodies have a deadline of their own here, and logs and git transfers move their deadlines as they
