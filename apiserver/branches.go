@@ -9,12 +9,13 @@ import (
 	"github.com/pawl-ci/pawl/internal/trigger"
 )
 
-// branchRoutes are what clients look up before they dispatch.
+// branchRoutes are what clients look up before they dispatch, and of what ran.
 func (s *Server) branchRoutes() []endpoint {
 	const all = "/repos/{owner}/{repo}/branches"
 	return []endpoint{
 		{http.MethodGet, all, anyReader(), listBranches},
 		{http.MethodGet, all + "/{branch}", anyReader(), getBranch},
+		{http.MethodGet, "/repos/{owner}/{repo}/git/commits/{sha}", anyReader(), getCommit},
 	}
 }
 
@@ -85,4 +86,37 @@ func getBranch(c *call) error {
 		return err
 	}
 	return c.json(http.StatusOK, c.showBranch(b))
+}
+
+// apiCommit is a commit. Who wrote it is told by name and address only: Pawl knows no addresses of others.
+type apiCommit struct {
+	SHA       string          `json:"sha"`
+	URL       string          `json:"url"`
+	HTMLURL   string          `json:"html_url"`
+	Created   time.Time       `json:"created"`
+	Commit    apiCommitBody   `json:"commit"`
+	Author    *apiUser        `json:"author"`
+	Committer *apiUser        `json:"committer"`
+	Parents   []apiCommitMeta `json:"parents"`
+}
+
+type apiCommitBody struct {
+	URL       string        `json:"url"`
+	Author    apiDatedUser  `json:"author"`
+	Committer apiDatedUser  `json:"committer"`
+	Message   string        `json:"message"`
+	Tree      apiCommitMeta `json:"tree"`
+}
+
+// getCommit takes whatever names a commit.
+func getCommit(c *call) error {
+	commit, err := c.server.Trigger.Commit(c.ctx(), c.repo, c.params["sha"])
+	if err != nil {
+		return err
+	}
+	f := c.showFileCommit(commit)
+	return c.json(http.StatusOK, apiCommit{
+		SHA: f.SHA, URL: f.URL, HTMLURL: f.HTMLURL, Created: f.Created, Parents: f.Parents,
+		Commit: apiCommitBody{URL: f.URL, Author: f.Author, Committer: f.Committer, Message: f.Message, Tree: f.Tree},
+	})
 }

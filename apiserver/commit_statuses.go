@@ -195,6 +195,6 @@ func getCombinedStatus(c *call) error {
 	c.paginate(page, total)
 	return c.json(http.StatusOK, apiCombinedStatus{
 		State: state, SHA: commit.SHA, TotalCount: total, Statuses: shownList, Repository: c.shownRepo(),
-		CommitURL: c.links().commit(commit.SHA), URL: c.links().commit(commit.SHA) + "/status",
+		CommitURL: c.links().commit(commit.SHA), URL: c.links().api + "/commits/" + commit.SHA + "/status",
 	})
 }

@@ -259,7 +259,7 @@ func (c *call) showFileCommit(m git.Commit) apiFileCommit {
 	out := apiFileCommit{
 		SHA: m.SHA, URL: c.links().commit(m.SHA), HTMLURL: c.links().html + "/commit/" + m.SHA, Created: shown(m.Committer.When),
 		Author: dated(m.Author), Committer: dated(m.Committer), Message: m.Message, Parents: []apiCommitMeta{},
-		Tree: apiCommitMeta{SHA: m.Tree, URL: c.links().commit(m.Tree)},
+		Tree: apiCommitMeta{SHA: m.Tree, URL: c.links().api + "/git/trees/" + m.Tree},
 	}
 	for _, p := range m.Parents {
 		out.Parents = append(out.Parents, apiCommitMeta{p, c.links().commit(p)})

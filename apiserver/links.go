@@ -58,7 +58,7 @@ func (l links) jobHTML(run, id int64) string {
 	return fmt.Sprintf("%s/jobs/%d", l.runHTML(run), id)
 }
 func (l links) statuses(sha string) string { return l.api + "/statuses/" + sha }
-func (l links) commit(sha string) string   { return l.api + "/commits/" + sha }
+func (l links) commit(sha string) string   { return l.api + "/git/commits/" + sha }
 func (l links) workflow(file string) string {
 	return l.api + "/actions/workflows/" + url.PathEscape(file)
 }
