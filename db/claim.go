@@ -55,6 +55,8 @@ type Claimed struct {
 	Steps          int
 	TimeoutMinutes int
 	Payload        []byte
+	// OwnerID is of the repository; SecretsVersion changes with each change of what JobSettings returns for the two.
+	OwnerID, SecretsVersion int64
 	// Attached: the job's workflow waits to hear of the claim.
 	Attached  bool
 	ClaimedAt time.Time
@@ -130,10 +132,12 @@ const claimOffer = `WITH candidate AS MATERIALIZED (
 		coalesce(t.attempt_id, 0), coalesce(t.repo_id, 0), coalesce(t.attempt, 0), coalesce(t.key, ''), t.needs,
 		coalesce(t.steps, 0), coalesce(t.timeout_minutes, 0), t.payload, coalesce(t.parent_id, 0), coalesce(t.attached, false),
 		coalesce(t.claimed_at, now()), coalesce(extract(epoch FROM clock_timestamp() - t.created_at), 0)::float8,
+		coalesce(t.owner_id, 0), coalesce((SELECT sum(version) FROM secret_versions v
+			WHERE (v.owner_id, v.repo_id) IN ((0, 0), (t.owner_id, 0), (0, t.repo_id))), 0)::bigint,
 		coalesce(next.label_set_id, 0), coalesce(next.owner_id, 0), coalesce(next.repo_id, 0)
 	FROM (VALUES (0)) AS one LEFT JOIN LATERAL (
 		SELECT task.id, task.job_id, task.attached, task.claimed_at, offer.run_id, offer.attempt_id, offer.repo_id,
-			offer.created_at, job.attempt, job.key, job.needs, job.steps, job.timeout_minutes, job.payload, job.parent_id
+			offer.owner_id, offer.created_at, job.attempt, job.key, job.needs, job.steps, job.timeout_minutes, job.payload, job.parent_id
 		FROM offer, task, job
 	) t ON true LEFT JOIN LATERAL (
 		SELECT label_set_id, owner_id, repo_id FROM candidate WHERE id NOT IN (SELECT id FROM offer)
@@ -208,7 +212,7 @@ func scanClaim(row pgx.Row) (ClaimResult, error) {
 	var waited float64
 	err := row.Scan(&candidates, &t.TaskID, &t.JobID, &t.RunID, &t.AttemptID, &t.RepoID, &t.Attempt, &t.Key, &t.Needs,
 		&t.Steps, &t.TimeoutMinutes, &t.Payload, &t.ParentID, &t.Attached, &t.ClaimedAt, &waited,
-		&next.LabelSetID, &next.OwnerID, &next.RepoID)
+		&t.OwnerID, &t.SecretsVersion, &next.LabelSetID, &next.OwnerID, &next.RepoID)
 	if err != nil || t.TaskID == 0 {
 		return ClaimResult{Contended: candidates}, err
 	}

@@ -67,7 +67,7 @@ func bootstrap(ctx context.Context, c devstack.Config, previous devstack.Credent
 // adminToken returns the previous token if it still holds, or makes another.
 func adminToken(ctx context.Context, d *db.DB, hasher *token.Hasher, previous string) (string, error) {
 	if previous != "" {
-		if _, _, err := d.TokenOwner(ctx, hasher.Hash(previous)); err == nil {
+		if _, _, err := d.TokenOwner(ctx, hasher.Hashes(previous)...); err == nil {
 			return previous, nil
 		}
 	}
