@@ -152,7 +152,7 @@ func (k *knowledge) decideIf(q workflows.IfQuery) workflows.IfAnswer {
 // context is what the expressions of a job see.
 func (k *knowledge) context(job *db.Job, q workflows.IfQuery) workflowfile.JobContext {
 	c := workflowfile.JobContext{
-		GitHub: k.github, Inputs: k.inputsOf(job), Needs: map[string]workflowfile.NeedResult{},
+		GitHub: k.github, Inputs: k.inputsOf(job), Vars: k.run.Vars, Needs: map[string]workflowfile.NeedResult{},
 		FailFast: job.FailFast, MaxParallel: job.MaxParallel, Index: job.JobIndex, Total: job.JobTotal, Facts: q.Facts,
 	}
 	_ = json.Unmarshal(job.Matrix, &c.Matrix) // written by ourselves

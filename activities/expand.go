@@ -123,7 +123,7 @@ func (x expander) call(job *db.Job, w *workflowfile.Workflow, q workflows.IfQuer
 	if e.Inputs, err = json.Marshal(call.Inputs); err != nil {
 		return e, fmt.Errorf("inputs of caller %d: %w", job.ID, err)
 	}
-	plan, err := callee.Plan(workflowfile.PlanContext{GitHub: x.github, Inputs: call.Inputs, Root: x.root(), Call: true})
+	plan, err := callee.Plan(workflowfile.PlanContext{GitHub: x.github, Inputs: call.Inputs, Vars: x.run.Vars, Root: x.root(), Call: true})
 	if err != nil {
 		return e, err
 	}
@@ -185,7 +185,7 @@ func (a *Activities) concludeCall(ctx context.Context, attempt int64, x expander
 	if err != nil {
 		return err
 	}
-	outputs, err := callee.CallOutputs(workflowfile.JobContext{GitHub: x.github, Inputs: inputs}, resultsOf(children))
+	outputs, err := callee.CallOutputs(workflowfile.JobContext{GitHub: x.github, Inputs: inputs, Vars: x.run.Vars}, resultsOf(children))
 	if err != nil {
 		return err
 	}

@@ -93,6 +93,13 @@ func checkRoom(ctx context.Context, tx pgx.Tx, totals string, s Scope) error {
 	return err
 }
 
+// secretsVersion is the SQL of a number that changes whenever JobSettings changes for the repository of a row, which has
+// owner_id and repo_id: versions only grow, so their sum does too.
+func secretsVersion(row string) string {
+	return `coalesce((SELECT sum(version) FROM secret_versions v
+		WHERE (v.owner_id, v.repo_id) IN ((0, 0), (` + row + `.owner_id, 0), (0, ` + row + `.repo_id))), 0)::bigint`
+}
+
 // JobSettings are the secrets and variables that jobs of a repository get.
 type JobSettings struct {
 	// Secrets are those of the owner and then those of the repository, which win over those of the same name.

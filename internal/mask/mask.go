@@ -5,7 +5,10 @@
 // depend on how many there are. Text without a secret is returned as it is, without a copy.
 package mask
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Stars take the place of a secret.
 const Stars = "***"
@@ -33,15 +36,23 @@ type node struct {
 	found          uint8 // length of the longest pattern that ends here
 }
 
-// New makes a Masker of the values of secrets.
+// New makes a Masker of the values of secrets, in all their forms.
 func New(values ...string) *Masker {
-	m := &Masker{nodes: make([]node, 1), rests: map[int32]string{}, long: map[int32]bool{}}
+	var all []string
 	for _, v := range values {
-		for pattern := range patterns(v) {
-			m.add(pattern)
-		}
+		all = append(all, Forms(v)...)
+	}
+	return Exactly(all...)
+}
+
+// Exactly makes a Masker of texts as they are.
+func Exactly(texts ...string) *Masker {
+	m := &Masker{nodes: make([]node, 1), rests: map[int32]string{}, long: map[int32]bool{}}
+	for _, text := range texts {
+		m.add(text)
 	}
 	m.link()
+	m.nodes = slices.Clone(m.nodes) // it lives as long as a task does
 	return m
 }
 

@@ -4,8 +4,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"html"
-	"iter"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -17,25 +17,19 @@ const (
 	minEncoded = 4
 )
 
-// patterns are the forms of a secret that are hidden: its lines, as in the official runner, and the whole in the forms in
+// Forms are the forms of a secret that are hidden: its lines, as in the official runner, and the whole in the forms in
 // which GitHub's looks for it.
-func patterns(value string) iter.Seq[string] {
-	return func(yield func(string) bool) {
-		for line := range strings.SplitSeq(value, "\n") {
-			if line = strings.TrimSpace(line); len(line) >= minPattern && !yield(line) {
-				return
-			}
-		}
-		whole := strings.TrimSpace(value)
-		if len(whole) < minEncoded {
-			return
-		}
-		for _, form := range append(encodings(whole), base64Forms(value)...) {
-			if form != whole && len(form) >= minPattern && !yield(form) {
-				return
-			}
-		}
+func Forms(value string) []string {
+	var forms []string
+	for line := range strings.SplitSeq(value, "\n") {
+		forms = append(forms, strings.TrimSpace(line))
 	}
+	if whole := strings.TrimSpace(value); len(whole) >= minEncoded {
+		forms = append(forms, encodings(whole)...)
+		forms = append(forms, base64Forms(value)...)
+	}
+	slices.Sort(forms)
+	return slices.DeleteFunc(slices.Compact(forms), func(form string) bool { return len(form) < minPattern })
 }
 
 var (
