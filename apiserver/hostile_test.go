@@ -36,7 +36,8 @@ var bodies = []string{
 	`{"environment_ids":[9223372036854775807,-1,0],"state":"approved","comment":"\ud800\n"}`, `{"environment_ids":[1],"state":"rejected"}`,
 	`{"environment_ids":["1"],"state":1,"comment":{}}`, `{"max_running_jobs":-1}`, `{"max_running_jobs":9223372036854775807}`,
 	`{"max_running_jobs":null,"paused":null,"approval":null}`, `{"max_running_jobs":{},"paused":"x","approval":[]}`, `{"approval":"\u0000"}`,
-	`{"required":null}`, `{"required":"yes"}`,
+	`{"required":null}`, `{"required":"yes"}`, `{"data":"x","value":"x","description":{}}`, `{"data":null,"value":null}`, `{"data":{},"value":[]}`,
+	`{"data":"\ud800\u0001","value":"\ud800\u0001","description":"\u0001"}`, `{"value":"x","name":"\u0000"}`, `{"value":"x","name":"a b"}`,
 	`{"ref":"main","name":"x","username":"x","disabled":1e400,"scopes":["\u0000"],"permission":"read","role":"owner"}`,
 	strings.Repeat("[", 100_000), `{"inputs":{"` + strings.Repeat("a", 100_000) + `":"b"},"ref":"main"}`,
 }
@@ -70,7 +71,11 @@ func TestAllRoutesWithHostileValues(t *testing.T) {
 	task, _ := r.claim(job)
 	r.logger(task).append(true, "hello")
 	root.do("PUT", repoPath(repo, "/environments/prod"), nil).wants(http.StatusOK)
+	for _, level := range []string{repoPath(repo, ""), "/orgs/acme", "/user"} {
+		root.do("POST", level+"/actions/variables/GOOD", `{"value":"x"}`).wants(http.StatusCreated)
+	}
 	good := map[string]string{
+		"secretname": "GOOD", "variablename": "GOOD",
 		"owner": "root1", "repo": "demo", "org": "acme", "username": "root1", "workflow_id": "ci.yml", "token": "none",
 		"run": fmt.Sprint(run.Run.ID), "job_id": fmt.Sprint(job.ID), "job": fmt.Sprint(job.ID), "attempt": "1", "name": "prod",
 		"source_id": fmt.Sprint(repo.ID), "runner_id": fmt.Sprint(r.runner("r", db.Scope{}).ID),

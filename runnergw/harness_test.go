@@ -121,6 +121,9 @@ type env struct {
 	chunks *logchunk.Codec
 	tokens *token.Hasher
 	vault  *vault.Vault
+	// oldTokens hashes with the key that was before.
+	oldTokens *token.Hasher
+
 	server *httptest.Server
 	repo   *db.Repository
 	reg    *prometheus.Registry
@@ -143,7 +146,10 @@ func newEnvAt(t testing.TB, url string, change ...func(*runnergw.Options)) *env 
 	var err error
 	e.chunks, err = logchunk.NewCodec()
 	require.NoError(t, err)
-	e.tokens, err = token.NewHasher([]byte("a key of sixteen or more"))
+	older := []byte("the key before that one")
+	e.oldTokens, err = token.NewHasher(older)
+	require.NoError(t, err)
+	e.tokens, err = token.NewHasher([]byte("a key of sixteen or more"), older)
 	require.NoError(t, err)
 	keys, err := secretbox.New([]byte("a key of sixteen or more"))
 	require.NoError(t, err)

@@ -174,7 +174,9 @@ func deriveKeys(secret secretConfig) (keys, error) {
 }
 
 // vault keeps what is sealed in the database.
-func (k keys) vault(d *db.DB) *vault.Vault { return &vault.Vault{DB: d, Keys: k.sealing, Tokens: k.tokens} }
+func (k keys) vault(d *db.DB) *vault.Vault {
+	return &vault.Vault{DB: d, Keys: k.sealing, Tokens: k.tokens}
+}
 
 // linkURL is the address in event payloads, which no request can tell.
 func linkURL(c serverConfig, addr net.Addr) string {
