@@ -97,8 +97,11 @@ func TestASecretIsNowhere(t *testing.T) {
 		requireNoSecret(t, p.get(t, list), "answer "+list)
 	}
 	info := s.info(t)
-	requireNoSecret(t, dumpOf(t, info.DatabaseURL), "database")
-	requireNoSecret(t, historiesOf(t, info.TemporalAddress, info.TemporalNamespace), "histories")
+	dump, histories := dumpOf(t, info.DatabaseURL), historiesOf(t, info.TemporalAddress, info.TemporalNamespace)
+	require.Contains(t, dump, ",earth,", "the variable is there")
+	require.Contains(t, histories, p.repo, "the run is there")
+	requireNoSecret(t, dump, "database")
+	requireNoSecret(t, histories, "histories")
 	requireNoSecret(t, s.output.String(), "output")
 	logs, err := filepath.Glob(filepath.Join(info.LogDir, "*"))
 	require.NoError(t, err)

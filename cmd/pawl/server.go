@@ -114,7 +114,7 @@ func assembleServer(ctx context.Context, b *backends, c serverConfig, secret sec
 		return nil, err
 	}
 	p.api, err = apiserver.New(apiserver.Config{
-		DB: b.db, Tokens: keys.tokens, Keys: keys.sealing, Passwords: accounts.NewPasswords(accounts.PasswordOptions{}), Repositories: p.store,
+		DB: b.db, Tokens: keys.tokens, Keys: keys.seals, Passwords: accounts.NewPasswords(accounts.PasswordOptions{}), Repositories: p.store,
 		CheckCloneURL: func(url string) error { return git.CheckMirrorURL(url, mirror) },
 		Trigger:       runs, Git: git.NewHandler(p.store, git.HandlerOptions{OnPush: apiserver.PushHook(b.db, runs)}), Hub: hub,
 		RootURL: c.RootURL, TemporalUIURL: c.TemporalUIURL, TemporalNamespace: b.config.TemporalNamespace,
@@ -149,7 +149,7 @@ func newAlerts(b *backends, c serverConfig) (*alert.Deliverer, error) {
 // keys are what is derived from the secret key of an installation.
 type keys struct {
 	tokens  *token.Hasher
-	sealing *secretbox.Keyring
+	seals   *secretbox.Keyring
 	runtime []byte
 }
 
@@ -166,7 +166,7 @@ func deriveKeys(secret secretConfig) (keys, error) {
 	if k.tokens, err = newHasher(raw, older...); err != nil {
 		return keys{}, err
 	}
-	if k.sealing, err = secretbox.New(raw, older...); err != nil {
+	if k.seals, err = secretbox.New(raw, older...); err != nil {
 		return keys{}, err
 	}
 	k.runtime, err = token.Derive(raw, "runtime")
@@ -175,7 +175,7 @@ func deriveKeys(secret secretConfig) (keys, error) {
 
 // vault keeps what is sealed in the database.
 func (k keys) vault(d *db.DB) *vault.Vault {
-	return &vault.Vault{DB: d, Keys: k.sealing, Tokens: k.tokens}
+	return &vault.Vault{DB: d, Keys: k.seals, Tokens: k.tokens}
 }
 
 // linkURL is the address in event payloads, which no request can tell.
@@ -196,7 +196,7 @@ func (p *serverPart) newGateway(b *backends, c serverConfig, k keys, tasks engin
 		return err
 	}
 	p.gateway, err = runnergw.New(runnergw.Deps{
-		DB: b.db, Tasks: tasks, Tokens: k.tokens, Keys: k.sealing, RuntimeKey: k.runtime, Logs: hub, Chunks: chunks,
+		DB: b.db, Tasks: tasks, Tokens: k.tokens, Keys: k.seals, RuntimeKey: k.runtime, Logs: hub, Chunks: chunks,
 		Log: b.logger.With("component", "gateway"), Metrics: b.registry,
 	}, runnergw.Options{
 		RootURL: c.RootURL, ActionsURL: c.DefaultActionsURL, LostAfter: b.config.LostAfter, ConfirmWithin: c.ConfirmAfter,
