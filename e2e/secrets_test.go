@@ -18,6 +18,8 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	temporal "go.temporal.io/sdk/client"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/pawl-ci/pawl/internal/client"
 )
 
 const (
@@ -74,8 +76,8 @@ func withSum(workflow string) string {
 func TestASecretIsNowhere(t *testing.T) {
 	s := ownStack(t)
 	p := s.project(t, withSum(secretive))
-	require.NoError(t, p.PutSecret(t.Context(), p.repo, "word", theSecret))
-	require.NoError(t, p.CreateVariable(t.Context(), p.repo, "place", "earth"))
+	require.NoError(t, p.SetSecret(t.Context(), client.RepoLevel(p.repo), "word", theSecret, ""))
+	require.NoError(t, p.SetVariable(t.Context(), client.RepoLevel(p.repo), "place", "earth", ""))
 	p.push(t, map[string]string{".gitea/workflows/callee.yml": withSum(secretiveCallee)}, "Add what is called")
 
 	id := p.dispatch(t, nil)
