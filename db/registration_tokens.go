@@ -8,15 +8,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// NewRegistrationToken is what is stored of a token that was just made: its keyed hash, by which it is recognised, and its
-// sealed text, because it is handed out again.
-type NewRegistrationToken struct {
-	Hash, Sealed []byte
-}
-
 // ActiveRegistrationToken returns the active token of a scope, its text sealed; if there is none, fresh becomes it
 // (runner-protocol.md §3: one active token per scope). Token holds the text of one that is not sealed yet.
-func (d *DB) ActiveRegistrationToken(ctx context.Context, s Scope, fresh NewRegistrationToken) (*RegistrationToken, error) {
+func (d *DB) ActiveRegistrationToken(ctx context.Context, s Scope, fresh FreshSeal) (*RegistrationToken, error) {
 	t := &RegistrationToken{OwnerID: s.OwnerID, RepoID: s.RepoID, IsActive: true}
 	for {
 		err := d.Pool.QueryRow(ctx, `WITH made AS (
@@ -38,7 +32,7 @@ func (d *DB) ActiveRegistrationToken(ctx context.Context, s Scope, fresh NewRegi
 }
 
 // ResetRegistrationToken makes fresh the only active token of a scope, and forgets the text of the one before.
-func (d *DB) ResetRegistrationToken(ctx context.Context, s Scope, fresh NewRegistrationToken) error {
+func (d *DB) ResetRegistrationToken(ctx context.Context, s Scope, fresh FreshSeal) error {
 	err := d.inTx(ctx, func(tx pgx.Tx) error {
 		// Two resets at once would both find nothing to deactivate.
 		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // SealedTable is a table whose rows hold a sealed value in the column `sealed`.
@@ -26,7 +27,7 @@ type SealedRow struct {
 	Plain string
 }
 
-// queries of the rows of each table that do not begin with the header $1, behind the id $2.
+// sealedRows are the queries of the rows of each table that do not begin with the header $1, behind the id $2.
 var sealedRows = map[SealedTable]string{
 	SealedSecrets: `SELECT id, owner_id, repo_id, name, sealed, '' FROM secrets
 		WHERE substring(sealed FROM 1 FOR length($1::bytea)) <> $1::bytea AND id > $2 ORDER BY id LIMIT $3`,
@@ -50,15 +51,30 @@ func (d *DB) RowsToSeal(ctx context.Context, t SealedTable, header []byte, after
 	return list, nil
 }
 
-// replaceSealed replaces the sealed value $2 of a row by $3, unless somebody has changed it meanwhile.
-var replaceSealed = map[SealedTable]string{
-	SealedSecrets:            `UPDATE secrets SET sealed = $3 WHERE id = $1 AND sealed = $2`,
-	SealedRegistrationTokens: `UPDATE registration_tokens SET sealed = $3, token = '' WHERE id = $1 AND sealed = $2`,
+// FreshSeal is a value that was just sealed.
+type FreshSeal struct {
+	Sealed []byte
+	// Hash is the keyed hash by which the value is found, if it is found by one.
+	Hash []byte
+}
+
+// replaceSealed replaces the sealed value of a row, unless somebody has changed it meanwhile.
+func replaceSealed(ctx context.Context, tx pgx.Tx, t SealedTable, r SealedRow, fresh FreshSeal) (int64, error) {
+	var tag pgconn.CommandTag
+	var err error
+	switch t {
+	case SealedSecrets:
+		tag, err = tx.Exec(ctx, `UPDATE secrets SET sealed = $3 WHERE id = $1 AND sealed = $2`, r.ID, r.Sealed, fresh.Sealed)
+	case SealedRegistrationTokens:
+		tag, err = tx.Exec(ctx, `UPDATE registration_tokens SET sealed = $3, token_hash = $4, token = ''
+			WHERE id = $1 AND sealed = $2`, r.ID, r.Sealed, fresh.Sealed, fresh.Hash)
+	}
+	return tag.RowsAffected(), err
 }
 
 // Reseal replaces the sealed values of rows, in one transaction, and returns how many it did: those that somebody else has
 // changed meanwhile stay as they are. fresh has one value for each row. One process at a time may do it.
-func (d *DB) Reseal(ctx context.Context, t SealedTable, rows []SealedRow, fresh [][]byte) (done int, err error) {
+func (d *DB) Reseal(ctx context.Context, t SealedTable, rows []SealedRow, fresh []FreshSeal) (done int, err error) {
 	err = d.inTx(ctx, func(tx pgx.Tx) error {
 		if t == SealedSecrets {
 			if err := raiseVersions(ctx, tx, rows); err != nil {
@@ -66,11 +82,11 @@ func (d *DB) Reseal(ctx context.Context, t SealedTable, rows []SealedRow, fresh 
 			}
 		}
 		for i, r := range rows {
-			tag, err := tx.Exec(ctx, replaceSealed[t], r.ID, r.Sealed, fresh[i])
+			n, err := replaceSealed(ctx, tx, t, r, fresh[i])
 			if err != nil {
 				return err
 			}
-			done += int(tag.RowsAffected())
+			done += int(n)
 		}
 		return nil
 	})

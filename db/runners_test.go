@@ -114,8 +114,8 @@ func TestScopeExists(t *testing.T) {
 func TestRegistrationTokens(t *testing.T) {
 	d := dbtest.Open(t)
 	scope := db.Scope{RepoID: 7}
-	made := func(text string) db.NewRegistrationToken {
-		return db.NewRegistrationToken{Hash: []byte(text), Sealed: []byte(text)}
+	made := func(text string) db.FreshSeal {
+		return db.FreshSeal{Hash: []byte(text), Sealed: []byte(text)}
 	}
 	active := func(fresh string) string {
 		got, err := d.ActiveRegistrationToken(t.Context(), scope, made(fresh))

@@ -52,11 +52,11 @@ func TestAClaimTellsTheVersionOfItsSecrets(t *testing.T) {
 	rows, err := f.RowsToSeal(ctx, db.SealedSecrets, []byte{9}, 0, 10)
 	require.NoError(t, err)
 	require.Len(t, rows, 1)
-	done, err := f.Reseal(ctx, db.SealedSecrets, rows, [][]byte{{9, 1}})
+	done, err := f.Reseal(ctx, db.SealedSecrets, rows, []db.FreshSeal{{Sealed: []byte{9, 1}}})
 	require.NoError(t, err)
 	require.Equal(t, 1, done)
 	changed("a secret that was sealed again")
-	done, err = f.Reseal(ctx, db.SealedSecrets, rows, [][]byte{{9, 2}})
+	done, err = f.Reseal(ctx, db.SealedSecrets, rows, []db.FreshSeal{{Sealed: []byte{9, 2}}})
 	require.NoError(t, err)
 	require.Zero(t, done, "somebody was faster")
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/pawl-ci/pawl/db"
-	"github.com/pawl-ci/pawl/internal/secretbox"
 )
 
 // rotationLock is the key of the advisory lock that lets one process at a time seal everything again.
@@ -66,7 +65,7 @@ func (v *Vault) sealRows(ctx context.Context, t db.SealedTable, header []byte, f
 }
 
 // sealBatch returns the rows that can be opened, and their values sealed again.
-func (v *Vault) sealBatch(t db.SealedTable, rows []db.SealedRow, failed func(error)) (opened []db.SealedRow, fresh [][]byte) {
+func (v *Vault) sealBatch(t db.SealedTable, rows []db.SealedRow, failed func(error)) (opened []db.SealedRow, fresh []db.FreshSeal) {
 	for _, r := range rows {
 		sealed, err := v.sealAgain(t, r)
 		if err != nil {
@@ -78,23 +77,21 @@ func (v *Vault) sealBatch(t db.SealedTable, rows []db.SealedRow, failed func(err
 	return opened, fresh
 }
 
-func (v *Vault) sealAgain(t db.SealedTable, r db.SealedRow) ([]byte, error) {
-	at := placeOf(t, r)
-	if len(r.Sealed) == 0 { // from before there were seals
-		return v.Keys.Seal(at, []byte(r.Plain)), nil
+func (v *Vault) sealAgain(t db.SealedTable, r db.SealedRow) (db.FreshSeal, error) {
+	if t == db.SealedRegistrationTokens {
+		return v.sealRegistrationTokenAgain(r)
 	}
+	at := secretPlace(r.Scope, r.Name)
 	text, err := v.Keys.Open(at, r.Sealed)
-	if err != nil {
-		return nil, err
-	}
-	return v.Keys.Seal(at, text), nil
+	return db.FreshSeal{Sealed: v.Keys.Seal(at, text)}, err
 }
 
-func placeOf(t db.SealedTable, r db.SealedRow) secretbox.Place {
-	if t == db.SealedSecrets {
-		return secretPlace(r.Scope, r.Name)
+func (v *Vault) sealRegistrationTokenAgain(r db.SealedRow) (db.FreshSeal, error) {
+	if len(r.Sealed) == 0 { // from before there were seals
+		return v.sealRegistrationToken(r.Scope, r.Plain), nil
 	}
-	return registrationPlace(r.Scope)
+	text, err := v.Keys.Open(registrationPlace(r.Scope), r.Sealed)
+	return v.sealRegistrationToken(r.Scope, string(text)), err
 }
 
 // SealOld seals registration tokens that an older version stored as they are. It is for the start of a server, and costs

@@ -201,8 +201,14 @@ func TestRotation(t *testing.T) {
 	again, err := alone.RegistrationToken(ctx, db.Scope{})
 	require.NoError(t, err)
 	require.Equal(t, active, again)
-	_, err = before.RegistrationToken(ctx, db.Scope{})
-	require.ErrorIs(t, err, secretbox.ErrKey)
+	found, err := d.RegistrationToken(ctx, alone.Tokens.Hashes(active)...)
+	require.NoError(t, err)
+	require.True(t, found.IsActive, "it is recognised too")
+	fresh, err := before.RegistrationToken(ctx, db.Scope{})
+	require.NoError(t, err)
+	require.NotEqual(t, active, fresh, "who has another key makes another")
+	_, err = d.RegistrationToken(ctx, before.Tokens.Hash(fresh))
+	require.NoError(t, err)
 }
 
 func TestRegistrationTokens(t *testing.T) {
