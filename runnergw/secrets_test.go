@@ -171,9 +171,9 @@ func TestSecretsCostNoQuery(t *testing.T) {
 	e.variable(db.Scope{RepoID: e.repo.ID}, "var", "v")
 	r.next()
 	e.offer(dbtest.Job("b", "linux"), dbtest.Job("c", "linux"))
-	task := r.mustFetch() // the context of this run has been read
+	r.mustFetch() // the context of this run has been read
 	e.exec(`ALTER TABLE secrets RENAME TO gone`)
-	task = r.mustFetch()
+	task := r.mustFetch()
 	require.Equal(t, "hunter2-hunter2", task.Secrets["KEY"])
 	require.Equal(t, "v", task.Vars["VAR"])
 	_, err := r.log(task.Id, 0, false, "hunter2-hunter2")
