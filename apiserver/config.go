@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/pawl-ci/pawl/db"
 	"github.com/pawl-ci/pawl/internal/accounts"
 	"github.com/pawl-ci/pawl/internal/git"
+	"github.com/pawl-ci/pawl/internal/secretbox"
 	"github.com/pawl-ci/pawl/internal/token"
 	"github.com/pawl-ci/pawl/internal/trigger"
 )
@@ -59,10 +61,15 @@ type Config struct {
 	Trigger       Trigger
 	Git           GitHandler
 	Hub           LogWaker
+	// Keys seal the secrets of webhooks. CheckHookURL refuses addresses that are not sent to; nil refuses none.
+	Keys         *secretbox.Keyring
+	CheckHookURL func(*url.URL) error
 
 	// RootURL is the address that links begin with, without a slash at its end. Empty: that of each request (Host,
 	// X-Forwarded-Proto, X-Forwarded-Host).
 	RootURL string
+	// LinkURL is what links begin with where there is no request, in the bodies of webhooks; default RootURL.
+	LinkURL string
 	// TemporalUIURL is the address of the Temporal UI, for links to the history of a run; empty makes no links.
 	TemporalUIURL     string
 	TemporalNamespace string // default "pawl"
@@ -78,7 +85,10 @@ type Config struct {
 
 	LogPoll      time.Duration // between two looks for new rows of a followed log; default 1 s
 	LogHeartbeat time.Duration // between two comments in a quiet stream; default 15 s
-	MaxStreams   int           // followed logs at once; default 1,000. More: 429
+	MaxStreams   int           // followed logs and events at once; default 1,000. More: 429
+	EventPoll    time.Duration // between two looks for changes of status, while any are followed; default 500 ms
+	// StreamRecheck is how often it is asked whether who follows events still may; default 30 s.
+	StreamRecheck time.Duration
 
 	Registerer prometheus.Registerer
 	Logger     *slog.Logger
@@ -88,6 +98,7 @@ type Config struct {
 
 func (c Config) withDefaults() Config {
 	c.RootURL = strings.TrimRight(c.RootURL, "/")
+	c.LinkURL = cmp.Or(strings.TrimRight(c.LinkURL, "/"), c.RootURL, "http://localhost")
 	c.TemporalUIURL = strings.TrimRight(c.TemporalUIURL, "/")
 	c.TemporalNamespace = cmp.Or(c.TemporalNamespace, "pawl")
 	c.Version = cmp.Or(c.Version, "dev")
@@ -98,6 +109,8 @@ func (c Config) withDefaults() Config {
 	c.LogPoll = cmp.Or(c.LogPoll, time.Second)
 	c.LogHeartbeat = cmp.Or(c.LogHeartbeat, 15*time.Second)
 	c.MaxStreams = cmp.Or(c.MaxStreams, 1000)
+	c.EventPoll = cmp.Or(c.EventPoll, 500*time.Millisecond)
+	c.StreamRecheck = cmp.Or(c.StreamRecheck, 30*time.Second)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -109,7 +122,7 @@ func (c Config) withDefaults() Config {
 
 func (c Config) check() error {
 	if c.DB == nil || c.Tokens == nil || c.Passwords == nil || c.Repositories == nil || c.Trigger == nil ||
-		c.Git == nil || c.Hub == nil || c.Registerer == nil || c.Logger == nil {
+		c.Git == nil || c.Hub == nil || c.Keys == nil || c.Registerer == nil || c.Logger == nil {
 		return errors.New("api server: a part is missing")
 	}
 	return nil

@@ -61,13 +61,18 @@ func (c *Client) send(ctx context.Context, method, path string, in any) (*http.R
 	if err != nil {
 		return nil, err
 	}
+	return c.do(req)
+}
+
+// do turns an answer other than 2xx into an Error.
+func (c *Client) do(req *http.Request) (*http.Response, error) {
 	resp, err := c.httpClient().Do(req)
 	if err != nil {
 		return nil, err
 	}
 	if resp.StatusCode/100 != 2 {
 		defer resp.Body.Close()
-		return nil, fmt.Errorf("%s %s: %w", method, path, readError(resp))
+		return nil, fmt.Errorf("%s %s: %w", req.Method, req.URL.Path, readError(resp))
 	}
 	return resp, nil
 }
