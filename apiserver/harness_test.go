@@ -26,6 +26,7 @@ import (
 	"github.com/pawl-ci/pawl/internal/engine"
 	"github.com/pawl-ci/pawl/internal/git"
 	"github.com/pawl-ci/pawl/internal/loghub"
+	"github.com/pawl-ci/pawl/internal/secretbox"
 	"github.com/pawl-ci/pawl/internal/token"
 	"github.com/pawl-ci/pawl/internal/trigger"
 )
@@ -99,7 +100,7 @@ func newRig(t testing.TB, change ...func(*apiserver.Config)) *rig {
 		CheckCloneURL: func(url string) error { return git.CheckMirrorURL(url, git.MirrorOptions{}) },
 		Git:           git.NewHandler(store, git.HandlerOptions{OnPush: apiserver.PushHook(r.db, triggers)}),
 		TemporalUIURL: "http://temporal.example:8080", Version: "0.1.0-test", Registerer: r.registry, Logger: log,
-		LogPoll: 20 * time.Millisecond,
+		LogPoll: 20 * time.Millisecond, EventPoll: 20 * time.Millisecond, Keys: testKeys(t),
 	}
 	for _, c := range change {
 		c(&config)
@@ -109,6 +110,14 @@ func newRig(t testing.TB, change ...func(*apiserver.Config)) *rig {
 	front.Config.Handler = r.server.Handler()
 	r.accounts = &accounts.Service{DB: r.db, Tokens: r.tokens, Passwords: passwords, Repositories: store}
 	return r
+}
+
+// testKeys are the keys of the installation of a test.
+func testKeys(t testing.TB) *secretbox.Keyring {
+	t.Helper()
+	keys, err := secretbox.New([]byte("a secret key of this test only"))
+	require.NoError(t, err)
+	return keys
 }
 
 type testWriter struct{ t testing.TB }
