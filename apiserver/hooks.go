@@ -36,11 +36,11 @@ func (s *Server) hookRoutes() []endpoint {
 		add(http.MethodPost, "", createHook)
 		add(http.MethodGet, "/{hook_id}", getHook)
 		add(http.MethodPatch, "/{hook_id}", editHook)
-		add(http.MethodDelete, "/{hook_id}", deleteHook)
 		add(http.MethodPost, "/{hook_id}/tests", testHook)
 		add(http.MethodGet, "/{hook_id}/deliveries", listDeliveries)
 		add(http.MethodGet, "/{hook_id}/deliveries/{delivery_id}", getDelivery)
 		add(http.MethodPost, "/{hook_id}/deliveries/{delivery_id}/redeliver", redeliver)
+		add(http.MethodDelete, "/{hook_id}", deleteHook)
 	}
 	return all
 }

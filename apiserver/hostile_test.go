@@ -36,6 +36,9 @@ var bodies = []string{
 	`{"environment_ids":[9223372036854775807,-1,0],"state":"approved","comment":"\ud800\n"}`, `{"environment_ids":[1],"state":"rejected"}`,
 	`{"environment_ids":["1"],"state":1,"comment":{}}`, `{"max_running_jobs":-1}`, `{"max_running_jobs":9223372036854775807}`,
 	`{"max_running_jobs":null,"paused":null,"approval":null}`, `{"max_running_jobs":{},"paused":"x","approval":[]}`, `{"approval":"\u0000"}`,
+	`{"type":"gitea","config":{"url":"http://[::1","content_type":"json"}}`, `{"type":"gitea","config":{"url":"javascript:1","content_type":"xml"}}`,
+	`{"type":"gitea","config":null,"events":[null,1]}`, `{"type":"gitea","config":{"url":"http://x/","content_type":"json","secret":"\u0000"}}`,
+	`{"config":{"url":"http://a:b@x/"},"authorization_header":"a\r\nb","branch_filter":"[[[","events":["","\ud800"],"active":null}`,
 	`{"required":null}`, `{"required":"yes"}`,
 	`{"ref":"main","name":"x","username":"x","disabled":1e400,"scopes":["\u0000"],"permission":"read","role":"owner"}`,
 	strings.Repeat("[", 100_000), `{"inputs":{"` + strings.Repeat("a", 100_000) + `":"b"},"ref":"main"}`,
@@ -75,14 +78,19 @@ func TestAllRoutesWithHostileValues(t *testing.T) {
 		"run": fmt.Sprint(run.Run.ID), "job_id": fmt.Sprint(job.ID), "job": fmt.Sprint(job.ID), "attempt": "1", "name": "prod",
 		"source_id": fmt.Sprint(repo.ID), "runner_id": fmt.Sprint(r.runner("r", db.Scope{}).ID),
 	}
+	hook := root.do("POST", repoPath(repo, "/hooks"), `{"type":"gitea","config":{"url":"http://example.com/","content_type":"json"}}`).wants(http.StatusCreated)
+	good["hook_id"] = fmt.Sprint(number(hook["id"]))
+	root.do("POST", repoPath(repo, "/hooks/%s/tests", good["hook_id"]), nil).wants(http.StatusNoContent)
+	good["delivery_id"] = fmt.Sprint(number(root.do("GET", repoPath(repo, "/hooks/%s/deliveries", good["hook_id"]), nil).list()[0].(map[string]any)["id"]))
 	callers := []*client{root, root.with(basic("root1", password)), r.anonymous()}
 	if testing.Short() {
 		callers = callers[:2]
 	}
 	for _, route := range r.server.Routes() {
 		all := paths(route.Path, good)
-		// The one runner is the instance's, and git wants a service.
-		elsewhere := strings.Contains(route.Path, "{runner_id}") && !strings.Contains(route.Path, "/admin/")
+		// The one runner is the instance's, the one webhook is the repository's, and git wants a service.
+		elsewhere := strings.Contains(route.Path, "{runner_id}") && !strings.Contains(route.Path, "/admin/") ||
+			strings.Contains(route.Path, "{hook_id}") && !strings.Contains(route.Path, "{repo}")
 		if route.Method == http.MethodGet && !elsewhere && !strings.Contains(route.Path, "info/refs") {
 			status := callers[1].hit(route.Method, all[0], "")
 			require.Less(t, status, 400, "%s: the good values are not", all[0])
