@@ -98,20 +98,10 @@ func createHook(c *call, scope db.HookScope) error {
 	if err := c.bind(&in); err != nil {
 		return err
 	}
+	if err := in.complete(); err != nil {
+		return err
+	}
 	h := &db.Hook{RepoID: scope.RepoID, OwnerID: scope.OwnerID, Type: in.Type, Events: []string{hook.EventRun, hook.EventJob}}
-	switch {
-	case in.Type == "":
-		return required("Type")
-	case in.Config == nil:
-		return required("Config")
-	case !slices.Contains(hookTypes, in.Type):
-		return fault.Unprocessable("Invalid hook type: %s", in.Type)
-	}
-	for _, name := range []string{"url", "content_type"} {
-		if _, given := in.Config[name]; !given {
-			return fault.Unprocessable("Missing config option: %s", name)
-		}
-	}
 	var secrets hook.Secrets
 	if err := in.apply(c.server, h, &secrets); err != nil {
 		return err
@@ -124,6 +114,24 @@ func createHook(c *call, scope db.HookScope) error {
 		return err
 	}
 	return c.json(http.StatusCreated, c.server.showHook(h))
+}
+
+// complete refuses options that a new webhook cannot do with. The texts are those of Gitea.
+func (o hookOptions) complete() error {
+	switch {
+	case o.Type == "":
+		return required("Type")
+	case o.Config == nil:
+		return required("Config")
+	case !slices.Contains(hookTypes, o.Type):
+		return fault.Unprocessable("Invalid hook type: %s", o.Type)
+	}
+	for _, name := range []string{"url", "content_type"} {
+		if _, given := o.Config[name]; !given {
+			return fault.Unprocessable("Missing config option: %s", name)
+		}
+	}
+	return nil
 }
 
 // editHook changes what is given.
@@ -154,17 +162,8 @@ const hidden = "********"
 
 // apply changes a hook and its secrets as the options say. Faults: 422.
 func (o hookOptions) apply(s *Server, h *db.Hook, secrets *hook.Secrets) error {
-	if address, given := o.Config["url"]; given {
-		if err := s.checkHookURL(address); err != nil {
-			return err
-		}
-		h.URL = address
-	}
-	if kind, given := o.Config["content_type"]; given {
-		if kind != "json" && kind != "form" {
-			return fault.Unprocessable("Invalid content type")
-		}
-		h.ContentType = kind
+	if err := o.applyConfig(s, h); err != nil {
+		return err
 	}
 	if o.Events != nil {
 		events, err := hookEvents(o.Events)
@@ -183,6 +182,22 @@ func (o hookOptions) apply(s *Server, h *db.Hook, secrets *hook.Secrets) error {
 		h.IsActive = *o.Active
 	}
 	return o.applySecrets(secrets)
+}
+
+func (o hookOptions) applyConfig(s *Server, h *db.Hook) error {
+	if address, given := o.Config["url"]; given {
+		if err := s.checkHookURL(address); err != nil {
+			return err
+		}
+		h.URL = address
+	}
+	if kind, given := o.Config["content_type"]; given {
+		if kind != "json" && kind != "form" {
+			return fault.Unprocessable("Invalid content type")
+		}
+		h.ContentType = kind
+	}
+	return nil
 }
 
 const (

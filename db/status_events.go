@@ -237,6 +237,15 @@ func (d *DB) HoldEvents(ctx context.Context, reader, holder string) (EventPlace,
 	return p, nil
 }
 
+// ReleaseEvents gives the lease of a reader back, so that the next one need not wait for its end.
+func (d *DB) ReleaseEvents(ctx context.Context, reader, holder string) error {
+	_, err := d.Pool.Exec(ctx, `UPDATE event_readers SET held_until = now() WHERE name = $1 AND holder = $2`, prepared, reader, holder)
+	if err != nil {
+		return fmt.Errorf("release events: %w", err)
+	}
+	return nil
+}
+
 // leaseFor is how long a reader that died keeps others from reading.
 const leaseFor = 20 * time.Second
 

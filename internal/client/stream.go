@@ -32,7 +32,7 @@ func (c *Client) stream(ctx context.Context, path, last string, fn func(Event) b
 	if last != "" {
 		req.Header.Set("Last-Event-ID", last)
 	}
-	resp, err := c.do(req)
+	resp, err := c.exchange(req)
 	if err != nil {
 		return err
 	}

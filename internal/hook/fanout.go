@@ -86,8 +86,9 @@ func NewFanout(c Config) (*Fanout, error) {
 	return &Fanout{Config: c, metrics: m}, nil
 }
 
-// Run works until ctx ends.
+// Run works until ctx ends, and then lets another process go on.
 func (f *Fanout) Run(ctx context.Context) {
+	defer f.release(ctx)
 	ticker := time.NewTicker(f.Every)
 	defer ticker.Stop()
 	for {
@@ -99,6 +100,17 @@ func (f *Fanout) Run(ctx context.Context) {
 				f.Logger.WarnContext(ctx, "webhooks", "error", err)
 			}
 		}
+	}
+}
+
+// releaseLimit is how long giving the lease back may take.
+const releaseLimit = 5 * time.Second
+
+func (f *Fanout) release(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseLimit)
+	defer cancel()
+	if err := f.DB.ReleaseEvents(ctx, reader, f.Holder); err != nil {
+		f.Logger.WarnContext(ctx, "webhooks", "error", err)
 	}
 }
 

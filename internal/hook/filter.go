@@ -64,55 +64,67 @@ func compileFilter(filter string) (*regexp.Regexp, error) {
 	if len(filter) > maxFilter {
 		return nil, errors.New("it is too long")
 	}
-	var out strings.Builder
-	out.WriteString(`(?s)\A(?:`)
-	depth := 0
-	for rest := filter; rest != ""; {
-		size := 1
-		switch c := rest[0]; {
-		case c == '\\' && len(rest) > 1:
-			out.WriteString(regexp.QuoteMeta(rest[1:2]))
-			size = 2
-		case c == '*':
-			out.WriteString(`.*`)
-		case c == '?':
-			out.WriteString(`.`)
-		case c == '{':
-			depth++
-			out.WriteString(`(?:`)
-		case c == '}' && depth > 0:
-			depth--
-			out.WriteString(`)`)
-		case c == ',' && depth > 0:
-			out.WriteString(`|`)
-		case c == '[':
-			set, length := charSet(rest)
-			if length == 0 {
-				return nil, errors.New("a [ is not closed")
-			}
-			out.WriteString(set)
-			size = length
-		default:
-			out.WriteString(regexp.QuoteMeta(rest[:1]))
+	g := glob{rest: filter}
+	g.out.WriteString(`(?s)\A(?:`)
+	for g.rest != "" {
+		if err := g.step(); err != nil {
+			return nil, err
 		}
-		rest = rest[size:]
 	}
-	if depth > 0 {
+	if g.depth > 0 {
 		return nil, errors.New("a { is not closed")
 	}
-	out.WriteString(`)\z`)
-	return regexp.Compile(out.String())
+	g.out.WriteString(`)\z`)
+	return regexp.Compile(g.out.String())
 }
 
-// charSet is the set that rest begins with as a regular expression, and its length; 0 when it does not end.
-func charSet(rest string) (set string, length int) {
-	end := strings.IndexByte(rest[1:], ']')
-	if end <= 0 {
-		return "", 0
+// glob is a pattern that is being written as a regular expression.
+type glob struct {
+	rest  string
+	depth int // of choices
+	out   strings.Builder
+}
+
+// take writes an expression for the next n bytes.
+func (g *glob) take(n int, expression string) {
+	g.out.WriteString(expression)
+	g.rest = g.rest[n:]
+}
+
+func (g *glob) step() error {
+	switch c := g.rest[0]; {
+	case c == '\\' && len(g.rest) > 1:
+		g.take(2, regexp.QuoteMeta(g.rest[1:2]))
+	case c == '*':
+		g.take(1, `.*`)
+	case c == '?':
+		g.take(1, `.`)
+	case c == '[':
+		return g.set()
+	case c == '{':
+		g.depth++
+		g.take(1, `(?:`)
+	case c == '}' && g.depth > 0:
+		g.depth--
+		g.take(1, `)`)
+	case c == ',' && g.depth > 0:
+		g.take(1, `|`)
+	default:
+		g.take(1, regexp.QuoteMeta(g.rest[:1]))
 	}
-	inner, not := rest[1:1+end], ""
+	return nil
+}
+
+// set takes characters in brackets; ! or ^ at their beginning means all others.
+func (g *glob) set() error {
+	end := strings.IndexByte(g.rest[1:], ']')
+	if end <= 0 {
+		return errors.New("a [ is not closed")
+	}
+	inner, not := g.rest[1:1+end], ""
 	if inner[0] == '!' || inner[0] == '^' {
 		inner, not = inner[1:], "^"
 	}
-	return "[" + not + strings.NewReplacer(`\`, `\\`, `[`, `\[`, `^`, `\^`).Replace(inner) + "]", end + 2
+	g.take(end+2, "["+not+strings.NewReplacer(`\`, `\\`, `[`, `\[`, `^`, `\^`).Replace(inner)+"]")
+	return nil
 }
