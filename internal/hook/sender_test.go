@@ -51,6 +51,12 @@ func newReceiver(t *testing.T) *receiver {
 	return r
 }
 
+func (r *receiver) answers(f http.HandlerFunc) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.answer = f
+}
+
 func (r *receiver) last(t *testing.T) received {
 	t.Helper()
 	r.mu.Lock()
@@ -154,13 +160,13 @@ func TestWhatIsTriedAgain(t *testing.T) {
 		{status: 400, permanent: true}, {status: 401, permanent: true}, {status: 404, permanent: true}, {status: 410, permanent: true},
 		{status: 302, permanent: true}, {status: 304, permanent: true},
 	} {
-		r.answer = func(w http.ResponseWriter, _ *http.Request) {
+		r.answers(func(w http.ResponseWriter, _ *http.Request) {
 			if test.after != "" {
 				w.Header().Set("Retry-After", test.after)
 			}
 			w.Header().Set("Location", "http://127.0.0.1:1/")
 			w.WriteHeader(test.status)
-		}
+		})
 		result := s.send(t, delivery(t, r.URL, Secrets{}))
 		require.Equal(t, test.permanent, result.Permanent, "%+v", test)
 		require.Equal(t, map[bool]db.DeliveryState{true: db.DeliveryFailed, false: db.DeliveryPending}[test.permanent], result.Try.State)
@@ -186,22 +192,22 @@ func TestAReceiverThatIsNotThere(t *testing.T) {
 
 func TestAReceiverThatHangs(t *testing.T) {
 	r, s := newReceiver(t), newSender(t, "loopback", 50*time.Millisecond)
-	r.answer = func(_ http.ResponseWriter, req *http.Request) { <-req.Context().Done() }
+	r.answers(func(_ http.ResponseWriter, req *http.Request) { <-req.Context().Done() })
 	result := s.send(t, delivery(t, r.URL, Secrets{}))
 	require.False(t, result.Permanent)
 	require.Equal(t, 1.0, testutil.ToFloat64(s.metrics.tries.WithLabelValues(resultUnreachable)))
 	// It answers, and then does not end.
-	r.answer = func(w http.ResponseWriter, req *http.Request) {
+	r.answers(func(w http.ResponseWriter, req *http.Request) {
 		w.WriteHeader(http.StatusOK)
 		w.(http.Flusher).Flush()
 		<-req.Context().Done()
-	}
+	})
 	require.Equal(t, db.DeliveryDelivered, s.send(t, delivery(t, r.URL, Secrets{})).Try.State)
 }
 
 func TestAnAnswerIsBounded(t *testing.T) {
 	r, s := newReceiver(t), newSender(t, "loopback", time.Minute)
-	r.answer = func(w http.ResponseWriter, req *http.Request) {
+	r.answers(func(w http.ResponseWriter, req *http.Request) {
 		for range 200 {
 			w.Header().Add("X-"+uuid.NewString(), strings.Repeat("y", 20))
 		}
@@ -211,13 +217,13 @@ func TestAnAnswerIsBounded(t *testing.T) {
 				return
 			}
 		}
-	}
+	})
 	result := s.send(t, delivery(t, r.URL, Secrets{}))
 	require.Len(t, result.Try.ResponseBody, MaxAnswer)
 	require.LessOrEqual(t, len(result.Try.ResponseHeaders), maxAnswerHeaders)
 	require.NotContains(t, result.Try.ResponseHeaders, "Set-Cookie")
 
-	r.answer = func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X-Large", strings.Repeat("y", 128<<10)) }
+	r.answers(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X-Large", strings.Repeat("y", 128<<10)) })
 	require.Equal(t, db.DeliveryPending, s.send(t, delivery(t, r.URL, Secrets{})).Try.State, "such headers are no answer")
 }
 
