@@ -39,17 +39,25 @@ var bodies = []string{
 	`{"type":"gitea","config":{"url":"http://[::1","content_type":"json"}}`, `{"type":"gitea","config":{"url":"javascript:1","content_type":"xml"}}`,
 	`{"type":"gitea","config":null,"events":[null,1]}`, `{"type":"gitea","config":{"url":"http://x/","content_type":"json","secret":"\u0000"}}`,
 	`{"config":{"url":"http://a:b@x/"},"authorization_header":"a\r\nb","branch_filter":"[[[","events":["","\ud800"],"active":null}`,
-	`{"required":null}`, `{"required":"yes"}`,
+	`{"required":null}`, `{"required":"yes"}`, `{"state":"success","context":"\ud800","target_url":"javascript:x"}`,
+	`{"content":"%%%","sha":"x"}`, `{"content":"eA==","sha":"x","branch":"..","author":{"name":"<","email":"\n"}}`, `{"content":{}}`,
+	`{"content":"eA==","message":"\u0000"}`, `{"content":"","branch":"none","author":{"name":"..."}}`,
+	`{"state":"\u0000"}`, `{"state":"success","target_url":"http://[::1","description":{}}`, `{"state":"pending"}`,
 	`{"ref":"main","name":"x","username":"x","disabled":1e400,"scopes":["\u0000"],"permission":"read","role":"owner"}`,
 	strings.Repeat("[", 100_000), `{"inputs":{"` + strings.Repeat("a", 100_000) + `":"b"},"ref":"main"}`,
 }
 
-var parameter = regexp.MustCompile(`\{[a-z_]+\}`)
+var parameter = regexp.MustCompile(`\{[a-z_]+(:[^}]+)?\}`)
+
+func parameterName(p string) string {
+	name, _, _ := strings.Cut(strings.Trim(p, "{}"), ":")
+	return name
+}
 
 // paths are the route with each parameter in turn hostile, the others good.
 func paths(route string, good map[string]string) []string {
 	fill := func(route string) string {
-		return parameter.ReplaceAllStringFunc(route, func(p string) string { return good[strings.Trim(p, "{}")] })
+		return parameter.ReplaceAllStringFunc(route, func(p string) string { return good[parameterName(p)] })
 	}
 	out := []string{fill(route)}
 	for _, p := range parameter.FindAllString(route, -1) {
@@ -74,23 +82,27 @@ func TestAllRoutesWithHostileValues(t *testing.T) {
 	r.logger(task).append(true, "hello")
 	root.do("PUT", repoPath(repo, "/environments/prod"), nil).wants(http.StatusOK)
 	good := map[string]string{
-		"owner": "root1", "repo": "demo", "org": "acme", "username": "root1", "workflow_id": "ci.yml", "token": "none",
+		"owner": "root1", "repo": "demo", "org": "acme", "username": "root1", "workflow_id": "ci.yml", "token": "test%20read:misc",
 		"run": fmt.Sprint(run.Run.ID), "job_id": fmt.Sprint(job.ID), "job": fmt.Sprint(job.ID), "attempt": "1", "name": "prod",
+		"sha": run.Run.SHA, "ref": "main", "branch": "main", "id": fmt.Sprint(repo.ID), "artifact_id": "1",
+		"path":      ".gitea/workflows/ci.yml",
 		"source_id": fmt.Sprint(repo.ID), "runner_id": fmt.Sprint(r.runner("r", db.Scope{}).ID),
 	}
 	hook := root.do("POST", repoPath(repo, "/hooks"), `{"type":"gitea","config":{"url":"http://example.com/","content_type":"json"}}`).wants(http.StatusCreated)
 	good["hook_id"] = fmt.Sprint(number(hook["id"]))
 	root.do("POST", repoPath(repo, "/hooks/%s/tests", good["hook_id"]), nil).wants(http.StatusNoContent)
 	good["delivery_id"] = fmt.Sprint(number(root.do("GET", repoPath(repo, "/hooks/%s/deliveries", good["hook_id"]), nil).list()[0].(map[string]any)["id"]))
+	r.withScopes(root.owner, "read:misc")
 	callers := []*client{root, root.with(basic("root1", password)), r.anonymous()}
 	if testing.Short() {
 		callers = callers[:2]
 	}
 	for _, route := range r.server.Routes() {
 		all := paths(route.Path, good)
-		// The one runner is the instance's, the one webhook is the repository's, and git wants a service.
+		// The one runner is the instance's, the one webhook is the repository's, there are no artifacts, and git wants a service.
 		elsewhere := strings.Contains(route.Path, "{runner_id}") && !strings.Contains(route.Path, "/admin/") ||
-			strings.Contains(route.Path, "{hook_id}") && !strings.Contains(route.Path, "{repo}")
+			strings.Contains(route.Path, "{hook_id}") && !strings.Contains(route.Path, "{repo}") ||
+			strings.Contains(route.Path, "{artifact_id}")
 		if route.Method == http.MethodGet && !elsewhere && !strings.Contains(route.Path, "info/refs") {
 			status := callers[1].hit(route.Method, all[0], "")
 			require.Less(t, status, 400, "%s: the good values are not", all[0])
