@@ -84,15 +84,19 @@ func (c *call) showRuns(views []*db.RunView) ([]*apiRun, error) {
 
 // showRun shows a run of the repository as of the view's attempt.
 func (c *call) showRun(v *db.RunView, repo *db.Repository) *apiRun {
-	root := c.server.rootURL(c.r)
+	return c.server.showRun(c.server.rootURL(c.r), v, repo, c.caller.user)
+}
+
+// showRun shows a run to a viewer, who may be nil.
+func (s *Server) showRun(root string, v *db.RunView, repo *db.Repository, viewer *db.Owner) *apiRun {
 	l := repoLinks(root, repo)
 	url := l.run(v.Run.ID)
 	run := &apiRun{
 		ID: v.Run.ID, RunNumber: v.Run.RunNumber, RunAttempt: v.Run.Attempt, URL: url, HTMLURL: l.runHTML(v.Run.ID),
 		DisplayTitle: v.Run.Title, Path: v.Run.WorkflowFile + "@" + v.Run.Ref, Event: v.Run.Event, HeadSHA: v.Run.SHA,
-		HeadBranch: branchOf(v.Run.Ref), Actor: showUser(root, v.Actor, c.caller.user),
-		TriggerActor: showUser(root, v.TriggerUser, c.caller.user),
-		Repository:   showRepository(root, repo, c.caller.user, db.Access{}), PullRequests: []any{},
+		HeadBranch: branchOf(v.Run.Ref), Actor: showUser(root, v.Actor, viewer),
+		TriggerActor: showUser(root, v.TriggerUser, viewer),
+		Repository:   showRepository(root, repo, viewer, db.Access{}), PullRequests: []any{},
 		StartedAt: shownOrEpoch(v.Attempt.StartedAt), CompletedAt: shownOrEpoch(v.Attempt.StoppedAt),
 		CreatedAt: shown(v.Run.CreatedAt), UpdatedAt: shown(v.Run.UpdatedAt),
 		JobsURL: url + "/jobs", LogsURL: url + "/logs", ArtifactsURL: url + "/artifacts", CancelURL: url + "/cancel",
@@ -100,7 +104,7 @@ func (c *call) showRun(v *db.RunView, repo *db.Repository) *apiRun {
 		Paused: isPaused(v.Attempt), SourceRepoID: v.Run.SourceRepoID,
 		TimelineURL:        fmt.Sprintf("%s/timeline?attempt=%d", url, v.Run.Attempt),
 		TemporalWorkflowID: workflows.RunWorkflowID(v.Run.ID, v.Run.Attempt),
-		TemporalURL:        c.server.temporal(v.Run.ID, v.Run.Attempt),
+		TemporalURL:        s.temporal(v.Run.ID, v.Run.Attempt),
 	}
 	run.Status, run.Conclusion = v.Attempt.Status.API()
 	if v.Attempt.Concurrency != nil {

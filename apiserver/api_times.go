@@ -13,3 +13,6 @@ func shownOrEpoch(t time.Time) time.Time {
 	}
 	return shown(t)
 }
+
+// noTime is that of what has not happened.
+var noTime time.Time

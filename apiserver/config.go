@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -60,7 +61,7 @@ type LogWaker interface {
 type Config struct {
 	DB        *db.DB
 	Tokens    *token.Hasher
-	Keys      *secretbox.Keyring // seals secrets and registration tokens
+	Keys      *secretbox.Keyring // seals secrets, registration tokens, and the secrets of webhooks
 	Passwords *accounts.Passwords
 	// Repositories makes the git repositories of new rows; CheckCloneURL refuses addresses of outside ones, and nil
 	// allows none.
@@ -69,10 +70,14 @@ type Config struct {
 	Trigger       Trigger
 	Git           GitHandler
 	Hub           LogWaker
+	// CheckHookURL refuses addresses of webhooks that are not sent to; nil refuses none.
+	CheckHookURL func(*url.URL) error
 
 	// RootURL is the address that links begin with, without a slash at its end. Empty: that of each request (Host,
 	// X-Forwarded-Proto, X-Forwarded-Host).
 	RootURL string
+	// LinkURL is what links begin with where there is no request, in the bodies of webhooks; default RootURL.
+	LinkURL string
 	// TemporalUIURL is the address of the Temporal UI, for links to the history of a run; empty makes no links.
 	TemporalUIURL     string
 	TemporalNamespace string // default "pawl"
@@ -88,7 +93,10 @@ type Config struct {
 
 	LogPoll      time.Duration // between two looks for new rows of a followed log; default 1 s
 	LogHeartbeat time.Duration // between two comments in a quiet stream; default 15 s
-	MaxStreams   int           // followed logs at once; default 1,000. More: 429
+	MaxStreams   int           // followed logs and events at once; default 1,000. More: 429
+	EventPoll    time.Duration // between two looks for changes of status, while any are followed; default 500 ms
+	// StreamRecheck is how often it is asked whether who follows events still may; default 30 s.
+	StreamRecheck time.Duration
 
 	Registerer prometheus.Registerer
 	Logger     *slog.Logger
@@ -98,6 +106,7 @@ type Config struct {
 
 func (c Config) withDefaults() Config {
 	c.RootURL = strings.TrimRight(c.RootURL, "/")
+	c.LinkURL = cmp.Or(strings.TrimRight(c.LinkURL, "/"), c.RootURL, "http://localhost")
 	c.TemporalUIURL = strings.TrimRight(c.TemporalUIURL, "/")
 	c.TemporalNamespace = cmp.Or(c.TemporalNamespace, "pawl")
 	c.Version = cmp.Or(c.Version, "dev")
@@ -108,6 +117,8 @@ func (c Config) withDefaults() Config {
 	c.LogPoll = cmp.Or(c.LogPoll, time.Second)
 	c.LogHeartbeat = cmp.Or(c.LogHeartbeat, 15*time.Second)
 	c.MaxStreams = cmp.Or(c.MaxStreams, 1000)
+	c.EventPoll = cmp.Or(c.EventPoll, 500*time.Millisecond)
+	c.StreamRecheck = cmp.Or(c.StreamRecheck, 30*time.Second)
 	if c.Now == nil {
 		c.Now = time.Now
 	}

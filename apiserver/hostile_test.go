@@ -36,6 +36,9 @@ var bodies = []string{
 	`{"environment_ids":[9223372036854775807,-1,0],"state":"approved","comment":"\ud800\n"}`, `{"environment_ids":[1],"state":"rejected"}`,
 	`{"environment_ids":["1"],"state":1,"comment":{}}`, `{"max_running_jobs":-1}`, `{"max_running_jobs":9223372036854775807}`,
 	`{"max_running_jobs":null,"paused":null,"approval":null}`, `{"max_running_jobs":{},"paused":"x","approval":[]}`, `{"approval":"\u0000"}`,
+	`{"type":"gitea","config":{"url":"http://[::1","content_type":"json"}}`, `{"type":"gitea","config":{"url":"javascript:1","content_type":"xml"}}`,
+	`{"type":"gitea","config":null,"events":[null,1]}`, `{"type":"gitea","config":{"url":"http://x/","content_type":"json","secret":"\u0000"}}`,
+	`{"config":{"url":"http://a:b@x/"},"authorization_header":"a\r\nb","branch_filter":"[[[","events":["","\ud800"],"active":null}`,
 	`{"required":null}`, `{"required":"yes"}`, `{"state":"success","context":"\ud800","target_url":"javascript:x"}`,
 	`{"content":"%%%","sha":"x"}`, `{"content":"eA==","sha":"x","branch":"..","author":{"name":"<","email":"\n"}}`, `{"content":{}}`,
 	`{"content":"eA==","message":"\u0000"}`, `{"content":"","branch":"none","author":{"name":"..."}}`,
@@ -91,6 +94,10 @@ func TestAllRoutesWithHostileValues(t *testing.T) {
 		"path":      ".gitea/workflows/ci.yml",
 		"source_id": fmt.Sprint(repo.ID), "runner_id": fmt.Sprint(r.runner("r", db.Scope{}).ID),
 	}
+	hook := root.do("POST", repoPath(repo, "/hooks"), `{"type":"gitea","config":{"url":"http://example.com/","content_type":"json"}}`).wants(http.StatusCreated)
+	good["hook_id"] = fmt.Sprint(number(hook["id"]))
+	root.do("POST", repoPath(repo, "/hooks/%s/tests", good["hook_id"]), nil).wants(http.StatusNoContent)
+	good["delivery_id"] = fmt.Sprint(number(root.do("GET", repoPath(repo, "/hooks/%s/deliveries", good["hook_id"]), nil).list()[0].(map[string]any)["id"]))
 	r.withScopes(root.owner, "read:misc")
 	callers := []*client{root, root.with(basic("root1", password)), r.anonymous()}
 	if testing.Short() {
@@ -98,8 +105,9 @@ func TestAllRoutesWithHostileValues(t *testing.T) {
 	}
 	for _, route := range r.server.Routes() {
 		all := paths(route.Path, good)
-		// The one runner is the instance's, there are no artifacts, and git wants a service.
+		// The one runner is the instance's, the one webhook is the repository's, there are no artifacts, and git wants a service.
 		elsewhere := strings.Contains(route.Path, "{runner_id}") && !strings.Contains(route.Path, "/admin/") ||
+			strings.Contains(route.Path, "{hook_id}") && !strings.Contains(route.Path, "{repo}") ||
 			strings.Contains(route.Path, "{artifact_id}")
 		if route.Method == http.MethodGet && !elsewhere && !strings.Contains(route.Path, "info/refs") {
 			status := callers[1].hit(route.Method, all[0], "")

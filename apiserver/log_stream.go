@@ -43,17 +43,26 @@ func streamLog(c *call) error {
 	if err != nil {
 		return err
 	}
-	select {
-	case c.server.streams <- struct{}{}:
-		defer func() { <-c.server.streams }()
-	default:
-		return fault.TooManyRequests("too many logs are being followed, try again later")
+	leave, err := c.server.enterStream()
+	if err != nil {
+		return err
 	}
+	defer leave()
 	f := &follower{
 		call: c, job: v.Job.ID, only: task, task: cmp.Or(task, v.Job.TaskID), next: c.firstRow(), out: newEventWriter(c.w),
 	}
 	defer f.close()
 	return f.run()
+}
+
+// enterStream takes a place for one more stream.
+func (s *Server) enterStream() (leave func(), err error) {
+	select {
+	case s.streams <- struct{}{}:
+		return func() { <-s.streams }, nil
+	default:
+		return nil, fault.TooManyRequests("too many streams are being followed, try again later")
+	}
 }
 
 // firstRow is where the client wants to begin. What is no number is the beginning.

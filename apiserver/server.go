@@ -10,6 +10,7 @@ import (
 
 	"github.com/pawl-ci/pawl/internal/accounts"
 	"github.com/pawl-ci/pawl/internal/logchunk"
+	"github.com/pawl-ci/pawl/internal/statusfeed"
 	"github.com/pawl-ci/pawl/internal/vault"
 	"github.com/pawl-ci/pawl/observability"
 )
@@ -25,7 +26,8 @@ type Server struct {
 	verifier *accounts.Verifier
 	codec    *logchunk.Codec
 	panics   prometheus.Counter
-	streams  chan struct{} // one place for each followed log
+	streams  chan struct{} // one place for each stream
+	feed     *statusfeed.Feed
 	handler  http.Handler
 
 	drain    sync.Once
@@ -40,6 +42,7 @@ func New(c Config) (*Server, error) {
 	}
 	s := &Server{Config: c.withDefaults(), draining: make(chan struct{})}
 	s.streams = make(chan struct{}, s.MaxStreams)
+	s.feed = statusfeed.New(statusfeed.Config{Log: s.DB, Logger: s.Logger, Every: s.EventPoll})
 	s.accounts = &accounts.Service{
 		DB: s.DB, Tokens: s.Tokens, Passwords: s.Passwords, Repositories: s.Repositories, CheckCloneURL: s.CheckCloneURL,
 	}
@@ -65,7 +68,7 @@ func New(c Config) (*Server, error) {
 // Handler answers /api/v1 and everything else that is not mounted beside it, such as the runner gateway.
 func (s *Server) Handler() http.Handler { return s.handler }
 
-// Drain ends the streams of followed logs, whose clients come back to another server and go on where they were; all
+// Drain ends the streams of followed logs and events, whose clients come back to another server and go on where they were; all
 // else goes on. Call it before http.Server.Shutdown, which waits for streams. It may be called more than once.
 func (s *Server) Drain() { s.drain.Do(func() { close(s.draining) }) }
 
@@ -91,7 +94,7 @@ func (s *Server) endpoints() []endpoint {
 		s.metaRoutes, s.userRoutes, s.tokenRoutes, s.orgRoutes, s.repoRoutes, s.runRoutes, s.runActionRoutes, s.runListRoutes,
 		s.timelineRoutes, s.jobRoutes, s.logRoutes, s.taskRoutes, s.workflowRoutes, s.scopedRoutes, s.environmentRoutes,
 		s.deploymentRoutes, s.settingsRoutes, s.runnerRoutes, s.repoListRoutes, s.branchRoutes, s.commitStatusRoutes,
-		s.artifactRoutes, s.contentRoutes, s.secretRoutes, s.variableRoutes,
+		s.artifactRoutes, s.contentRoutes, s.secretRoutes, s.variableRoutes, s.eventRoutes, s.hookRoutes,
 	} {
 		all = append(all, routes()...)
 	}

@@ -15,6 +15,7 @@ type SealedTable string
 const (
 	SealedSecrets            SealedTable = "secrets"
 	SealedRegistrationTokens SealedTable = "registration_tokens"
+	SealedHooks              SealedTable = "hooks"
 )
 
 // SealedRow is a sealed value with what its place is made of.
@@ -33,6 +34,8 @@ var sealedRows = map[SealedTable]string{
 		WHERE substring(sealed FROM 1 FOR length($1::bytea)) <> $1::bytea AND id > $2 ORDER BY id LIMIT $3`,
 	SealedRegistrationTokens: `SELECT id, owner_id, repo_id, '', sealed, token FROM registration_tokens
 		WHERE is_active AND substring(sealed FROM 1 FOR length($1::bytea)) <> $1::bytea AND id > $2 ORDER BY id LIMIT $3`,
+	SealedHooks: `SELECT id, coalesce(owner_id, 0), coalesce(repo_id, 0), '', sealed, '' FROM hooks
+		WHERE substring(sealed FROM 1 FOR length($1::bytea)) <> $1::bytea AND id > $2 ORDER BY id LIMIT $3`,
 }
 
 // RowsToSeal returns the next rows behind an id that are not sealed as the header says.
@@ -68,6 +71,8 @@ func replaceSealed(ctx context.Context, tx pgx.Tx, t SealedTable, r SealedRow, f
 	case SealedRegistrationTokens:
 		tag, err = tx.Exec(ctx, `UPDATE registration_tokens SET sealed = $3, token_hash = $4, token = ''
 			WHERE id = $1 AND sealed = $2`, r.ID, r.Sealed, fresh.Sealed, fresh.Hash)
+	case SealedHooks:
+		tag, err = tx.Exec(ctx, `UPDATE hooks SET sealed = $3 WHERE id = $1 AND sealed = $2`, r.ID, r.Sealed, fresh.Sealed)
 	}
 	return tag.RowsAffected(), err
 }

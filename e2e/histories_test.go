@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/history/v1"
+	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/api/serviceerror"
 	temporal "go.temporal.io/sdk/client"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -23,23 +23,35 @@ import (
 // directory.
 func recordHistories(t *testing.T, p *project, run client.Run, jobs map[string]client.Job, name string) {
 	t.Helper()
+	history(t, p, workflows.RunWorkflowID(run.ID, run.Attempt), name+"-run")
+	for _, j := range jobs {
+		if j.Conclusion != "skipped" && j.RunnerName != "" {
+			history(t, p, workflows.JobWorkflowID(j.ID), name+"-job-"+fileName(j.Name))
+		}
+	}
+}
+
+// history keeps the history of one workflow, when PAWL_RECORD_HISTORIES names a directory.
+func history(t *testing.T, p *project, workflow, name string) {
+	t.Helper()
 	dir := os.Getenv("PAWL_RECORD_HISTORIES")
 	if dir == "" {
 		return
 	}
-	info := p.stack.info(t)
-	c, err := temporal.Dial(temporal.Options{HostPort: info.TemporalAddress, Namespace: info.TemporalNamespace})
-	require.NoError(t, err)
+	c := p.stack.temporal(t)
 	defer c.Close()
 	require.NoError(t, os.MkdirAll(dir, 0o755))
 	// Histories of each version of behaviour stand beside each other.
-	name = fmt.Sprintf("v%d-%s", workflows.CurrentVersion, name)
-	record(t, c, workflows.RunWorkflowID(run.ID, run.Attempt), filepath.Join(dir, name+"-run.json.gz"))
-	for _, j := range jobs {
-		if j.Conclusion != "skipped" && j.RunnerName != "" {
-			record(t, c, workflows.JobWorkflowID(j.ID), filepath.Join(dir, name+"-job-"+fileName(j.Name)+".json.gz"))
-		}
-	}
+	record(t, c, workflow, filepath.Join(dir, fmt.Sprintf("v%d-%s.json.gz", workflows.CurrentVersion, name)))
+}
+
+// temporal is a client of the stack's Temporal.
+func (s *stack) temporal(t *testing.T) temporal.Client {
+	t.Helper()
+	info := s.info(t)
+	c, err := temporal.Dial(temporal.Options{HostPort: info.TemporalAddress, Namespace: info.TemporalNamespace})
+	require.NoError(t, err)
+	return c
 }
 
 func fileName(job string) string {
@@ -55,7 +67,7 @@ func fileName(job string) string {
 func record(t *testing.T, c temporal.Client, id, path string) {
 	t.Helper()
 	iter := c.GetWorkflowHistory(t.Context(), id, "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
-	var h history.History
+	var h historypb.History
 	for iter.HasNext() {
 		e, err := iter.Next()
 		var none *serviceerror.NotFound

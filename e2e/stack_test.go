@@ -111,6 +111,8 @@ func startStack(dir string, args ...string) (*stack, error) {
 	s := &stack{dir: dir, output: &bytes.Buffer{}, ended: make(chan struct{})}
 	s.cmd = exec.Command(path, append([]string{"dev", "--data-dir", dir, "--http", "127.0.0.1:0", "--runner-capacity", "20"}, args...)...)
 	s.cmd.Stdout, s.cmd.Stderr = s.output, s.output
+	// Receivers of webhooks and outside repositories are played on this machine.
+	s.cmd.Env = append(os.Environ(), "PAWL_HOOK_ALLOWED_HOSTS=loopback", "PAWL_CLONE_ALLOWED_HOSTS=loopback")
 	if err := s.cmd.Start(); err != nil {
 		return nil, err
 	}

@@ -5,12 +5,15 @@ import (
 	"fmt"
 )
 
-// fail is called at most once, when Temporal has refused polls for some minutes in a way that no repetition mends,
+// fail is called at most once by each of the two workers, when Temporal has refused polls for some minutes in a way that no repetition mends,
 // such as that the namespace is gone. The worker stops polling then.
 func (w *Worker) fail(err error) {
 	err = fmt.Errorf("worker stopped: %w", err)
 	w.cause.Store(&err)
-	w.failed <- err
+	select {
+	case w.failed <- err:
+	default: // the first reason is enough
+	}
 }
 
 // Failed delivers the reason when the worker has stopped by itself, at most once. The process should end then.

@@ -21,6 +21,8 @@ type Options struct {
 	Settings workflows.Settings
 	// StickyCache is the number of open workflows kept in memory, so that they need no replay; 0 means 4,000.
 	StickyCache int
+	// Hooks sends webhooks; nil: this worker sends none.
+	Hooks *activities.Hooks
 	// DrainTimeout is how long Stop lets activities finish; 0 means 10 s.
 	DrainTimeout time.Duration
 }
@@ -28,6 +30,7 @@ type Options struct {
 // Worker is the part of Pawl that decides. Any number of processes may run one.
 type Worker struct {
 	worker worker.Worker
+	hooks  worker.Worker // sends webhooks; nil without
 	failed chan error
 	cause  atomic.Pointer[error] // what failed has got
 }
@@ -48,6 +51,11 @@ func New(c client.Client, a *activities.Activities, o Options) *Worker {
 	w.worker = worker.New(c, workflows.TaskQueue, w.options(o))
 	Register(w.worker, &o.Settings)
 	a.Register(w.worker)
+	if o.Hooks != nil {
+		o.Hooks.Register(w.worker)
+		w.hooks = worker.New(c, workflows.HookTaskQueue, w.hookOptions(o))
+		o.Hooks.RegisterSending(w.hooks)
+	}
 	return w
 }
 
@@ -64,6 +72,17 @@ func (w *Worker) options(o Options) worker.Options {
 	}
 }
 
+// hooksAtOnce bounds the receivers that one worker talks to at a time.
+const hooksAtOnce = 64
+
+func (w *Worker) hookOptions(o Options) worker.Options {
+	options := w.options(o)
+	options.DisableWorkflowWorker = true
+	options.MaxConcurrentActivityTaskPollers = 2
+	options.MaxConcurrentActivityExecutionSize = hooksAtOnce
+	return options
+}
+
 // buildID names the code for Temporal; workflow versions, not build ids, keep histories replayable.
 const buildID = "pawl"
 
@@ -76,6 +95,7 @@ type Registry interface {
 func Register(r Registry, s *workflows.Settings) {
 	r.RegisterWorkflowWithOptions(s.Run, workflow.RegisterOptions{Name: workflows.RunWorkflowName})
 	r.RegisterWorkflowWithOptions(workflows.Job, workflow.RegisterOptions{Name: workflows.JobWorkflowName})
+	r.RegisterWorkflowWithOptions(workflows.Delivery, workflow.RegisterOptions{Name: workflows.DeliveryWorkflowName})
 }
 
 // Start begins to poll. It returns an error when Temporal cannot be reached.
@@ -83,8 +103,20 @@ func (w *Worker) Start() error {
 	if err := w.worker.Start(); err != nil {
 		return fmt.Errorf("start worker: %w", err)
 	}
+	if w.hooks == nil {
+		return nil
+	}
+	if err := w.hooks.Start(); err != nil {
+		w.worker.Stop()
+		return fmt.Errorf("start worker of webhooks: %w", err)
+	}
 	return nil
 }
 
 // Stop ends polling and waits for running activities. It may be called more than once.
-func (w *Worker) Stop() { w.worker.Stop() }
+func (w *Worker) Stop() {
+	if w.hooks != nil {
+		w.hooks.Stop()
+	}
+	w.worker.Stop()
+}

@@ -62,6 +62,7 @@ func (in *installation) startWorker(t *testing.T) {
 	a, err := activities.New(in.DB, in.engine, activities.NewMetrics(in.registry), activities.Options{Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	w := worker.New(in.temporal, a, worker.Options{
+		Hooks: in.hooks(t),
 		Settings: workflows.Settings{Job: workflows.JobSettings{
 			QueueTimeout: time.Hour, LostAfter: 2 * time.Second, CancelGrace: time.Second, MaxTries: 3,
 		}},
@@ -219,6 +220,8 @@ func TestWorker(t *testing.T) {
 		require.Equal(t, db.TaskCancelled, task.Status)
 		require.Contains(t, task.Reason, "did not end the job within 1s")
 	})
+
+	t.Run("webhooks are sent", in.testHooks)
 
 	t.Run("the reconciler mends what crashes left", func(t *testing.T) { in.testReconciler(t) })
 	require.NoError(t, observability.CheckNames(in.registry))

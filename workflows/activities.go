@@ -7,7 +7,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
-// Names of activities, which package activities implements. All but SuperviseTask are local: they are single short
+// Names of activities, which package activities implements. All but SuperviseTask and SendHook are local: they are single short
 // transactions, and a local activity costs no round trip to the Temporal server.
 const (
 	ActivityLoadPlan      = "LoadPlan"
@@ -23,6 +23,10 @@ const (
 	ActivityCheckTask     = "CheckTask"
 	ActivityEndTask       = "EndTask"
 	ActivitySuperviseTask = "SuperviseTask"
+
+	// Of webhooks; SendHook is not local.
+	ActivitySendHook   = "SendHook"
+	ActivityGiveUpHook = "GiveUpHook"
 )
 
 // WorkflowTaskTimeout bounds a stall when an answer between server and worker is lost; the default of 10 s was seen

@@ -8,14 +8,18 @@ import (
 	"go.temporal.io/sdk/temporal"
 )
 
-// TaskQueue is the one task queue. One is enough for all: local activities run in the workflow workers, and the one real activity,
+// TaskQueue is the one task queue. One is enough for runs and jobs: local activities run in the workflow workers, and the one real activity,
 // SuperviseTask, occupies a worker only for the moment in which it hands its completion to the gateway.
 const TaskQueue = "pawl"
 
+// HookTaskQueue is that of the activity which talks to the receivers of webhooks: it is slow when they are.
+const HookTaskQueue = "pawl-hooks"
+
 // Names of workflows as they stand in histories and in the Temporal UI. Changing one orphans running workflows.
 const (
-	RunWorkflowName = "Run"
-	JobWorkflowName = "Job"
+	RunWorkflowName      = "Run"
+	JobWorkflowName      = "Job"
+	DeliveryWorkflowName = "Delivery"
 )
 
 // Names of signals.
@@ -74,6 +78,14 @@ func JobWorkflowID(job int64) string { return fmt.Sprintf("job/%d", job) }
 // ParseJobWorkflowID is the inverse of JobWorkflowID; ok is false for any other id.
 func ParseJobWorkflowID(id string) (job int64, ok bool) {
 	return parseID(id, "job/", JobWorkflowID)
+}
+
+// DeliveryWorkflowID names the workflow of a delivery of a webhook.
+func DeliveryWorkflowID(delivery int64) string { return fmt.Sprintf("hook-delivery/%d", delivery) }
+
+// ParseDeliveryWorkflowID is the inverse of DeliveryWorkflowID; ok is false for any other id.
+func ParseDeliveryWorkflowID(id string) (delivery int64, ok bool) {
+	return parseID(id, "hook-delivery/", DeliveryWorkflowID)
 }
 
 // SuperviseActivityID names the activity that stands for a task while a runner works on it. The gateway sends its

@@ -9,6 +9,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/pawl-ci/pawl/internal/egress"
 	"github.com/pawl-ci/pawl/workflows"
 )
 
@@ -23,8 +24,8 @@ type backendConfig struct {
 	CallEventName     string        `name:"call-event-name" env:"PAWL_CALL_EVENT_NAME" enum:"caller,workflow_call" default:"caller" help:"Event that jobs of called workflows see: that of the caller, as on GitHub, or workflow_call, as on Gitea."`
 }
 
-// secretConfig holds the key under which tokens are hashed and secrets are sealed. All server processes of an installation
-// share it.
+// secretConfig holds the key under which tokens are hashed and secrets are sealed. All processes of an installation share
+// it.
 type secretConfig struct {
 	SecretKey         string `name:"secret-key" env:"PAWL_SECRET_KEY" help:"Secret key of the installation, at least 16 characters; give it by environment or file, not on the command line."`
 	SecretKeyFile     string `name:"secret-key-file" env:"PAWL_SECRET_KEY_FILE" help:"File that holds the secret key."`
@@ -85,23 +86,42 @@ func (c alertConfig) secret() (string, error) {
 	return secret, nil
 }
 
+// hookConfig is what server and worker have to agree on about webhooks.
+type hookConfig struct {
+	HookAllowedHosts string `name:"hook-allowed-hosts" env:"PAWL_HOOK_ALLOWED_HOSTS" default:"external" help:"Where webhooks may be sent: words (external, private, loopback, *), networks, addresses, hosts and *.hosts, with commas between them. The same for server and worker."`
+}
+
+func (c hookConfig) guard() (*egress.Guard, error) { return newGuard(c.HookAllowedHosts) }
+
+func newGuard(list string) (*egress.Guard, error) {
+	policy, err := egress.ParseList(list)
+	if err != nil {
+		return nil, err
+	}
+	return egress.New(policy), nil
+}
+
 // serverConfig configures the API server and the runner gateway.
 type serverConfig struct {
 	alertConfig
+	hookConfig
 	HTTPAddr          string        `name:"http-addr" env:"PAWL_HTTP_ADDR" default:":3000" help:"Address to listen on for REST, git, runners, metrics and health."`
 	RootURL           string        `name:"root-url" env:"PAWL_ROOT_URL" help:"Address that clients use, without a slash at the end. Unset: the address of each request."`
 	DataDir           string        `name:"data-dir" env:"PAWL_DATA_DIR" default:"data" type:"path" help:"Directory of the git repositories. Several servers share one."`
 	TemporalUIURL     string        `name:"temporal-ui-url" env:"PAWL_TEMPORAL_UI_URL" help:"Address of the Temporal UI, for links to the history of a run."`
 	DefaultActionsURL string        `name:"default-actions-url" env:"PAWL_DEFAULT_ACTIONS_URL" help:"Host of actions that are named owner/repo@ref. Unset: this server."`
 	ConfirmAfter      time.Duration `name:"confirm-after" env:"PAWL_CONFIRM_AFTER" default:"30s" help:"How long a runner that took a task may take to report first, before the job is offered again."`
+	CloneAllowedHosts string        `name:"clone-allowed-hosts" env:"PAWL_CLONE_ALLOWED_HOSTS" default:"external" help:"Where outside repositories may be fetched from, as for hook-allowed-hosts. Unless it is *, redirects of such repositories are not followed."`
 	DrainTimeout      time.Duration `name:"drain-timeout" env:"PAWL_DRAIN_TIMEOUT" default:"15s" help:"How long requests may take to finish when the server is told to stop."`
 }
 
 // workerConfig configures the worker. Its limits reach jobs that start after a change.
 type workerConfig struct {
+	hookConfig
 	QueueTimeout time.Duration `name:"queue-timeout" env:"PAWL_QUEUE_TIMEOUT" default:"24h" help:"How long a job waits for a runner before it is cancelled."`
 	CancelGrace  time.Duration `name:"cancel-grace" env:"PAWL_CANCEL_GRACE" default:"5m" help:"How long a runner that can may run post steps after a cancel before the job is ended by force."`
 	MaxTries     int           `name:"max-tries" env:"PAWL_MAX_TRIES" default:"4" help:"How many runners may be lost over a job before it fails; 1: it is never offered again."`
+	HookTimeout  time.Duration `name:"hook-timeout" env:"PAWL_HOOK_TIMEOUT" default:"10s" help:"How long the receiver of a webhook may take to answer; at most 1m."`
 	StickyCache  int           `name:"sticky-cache" env:"PAWL_STICKY_CACHE" default:"4000" help:"Open workflows kept in memory."`
 }
 

@@ -105,11 +105,15 @@ func (p *stackParts) startServer(ctx context.Context, c devstack.Config) (devsta
 }
 
 func (p *stackParts) startWorker(ctx context.Context, c devstack.Config) (devstack.Part, error) {
+	secret, err := devSecret(c.DataDir)
+	if err != nil {
+		return nil, err
+	}
 	b, err := p.acquire(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	w, err := startWorker(ctx, b, defaultWorkerConfig())
+	w, err := startWorker(ctx, b, defaultWorkerConfig(), secret)
 	if err != nil {
 		p.release()
 		return nil, err
@@ -162,8 +166,11 @@ func (p *stackParts) serverChild(c devstack.Config) devstack.Child {
 }
 
 func (p *stackParts) workerChild(c devstack.Config) devstack.Child {
+	if _, err := devSecret(c.DataDir); err != nil {
+		p.logger.Error("secret key", "error", err)
+	}
 	return devstack.Child{
-		Args:     []string{"worker", "--metrics-addr", c.WorkerAddress},
+		Args:     []string{"worker", "--metrics-addr", c.WorkerAddress, "--secret-key-file", secretKeyFile(c.DataDir)},
 		Env:      p.childEnv(c),
 		ReadyURL: "http://" + c.WorkerAddress + "/readyz",
 	}

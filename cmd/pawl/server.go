@@ -7,8 +7,11 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
+
+	"github.com/google/uuid"
 
 	"github.com/pawl-ci/pawl/apiserver"
 	"github.com/pawl-ci/pawl/db"
@@ -16,6 +19,7 @@ import (
 	"github.com/pawl-ci/pawl/internal/alert"
 	"github.com/pawl-ci/pawl/internal/engine"
 	"github.com/pawl-ci/pawl/internal/git"
+	"github.com/pawl-ci/pawl/internal/hook"
 	"github.com/pawl-ci/pawl/internal/logchunk"
 	"github.com/pawl-ci/pawl/internal/loghub"
 	"github.com/pawl-ci/pawl/internal/reconcile"
@@ -98,7 +102,14 @@ func assembleServer(ctx context.Context, b *backends, c serverConfig, secret sec
 		return nil, err
 	}
 	p := &serverPart{base: b, failed: make(chan error, 1)}
-	mirror := git.MirrorOptions{}
+	mirror, err := c.mirror()
+	if err != nil {
+		return nil, err
+	}
+	guard, err := c.guard()
+	if err != nil {
+		return nil, err
+	}
 	if p.store, err = git.Open(ctx, git.Options{Root: c.DataDir, Logger: b.logger, Mirror: mirror}); err != nil {
 		return nil, err
 	}
@@ -117,7 +128,8 @@ func assembleServer(ctx context.Context, b *backends, c serverConfig, secret sec
 		DB: b.db, Tokens: keys.tokens, Keys: keys.seals, Passwords: accounts.NewPasswords(accounts.PasswordOptions{}), Repositories: p.store,
 		CheckCloneURL: func(url string) error { return git.CheckMirrorURL(url, mirror) },
 		Trigger:       runs, Git: git.NewHandler(p.store, git.HandlerOptions{OnPush: apiserver.PushHook(b.db, runs)}), Hub: hub,
-		RootURL: c.RootURL, TemporalUIURL: c.TemporalUIURL, TemporalNamespace: b.config.TemporalNamespace,
+		CheckHookURL: guard.CheckURL,
+		RootURL:      c.RootURL, LinkURL: linkURL(c, addr), TemporalUIURL: c.TemporalUIURL, TemporalNamespace: b.config.TemporalNamespace,
 		Version: version, Registerer: b.registry, Logger: b.logger,
 	})
 	if err != nil {
@@ -128,11 +140,27 @@ func assembleServer(ctx context.Context, b *backends, c serverConfig, secret sec
 	if err != nil {
 		return nil, err
 	}
+	hooks, err := hook.NewFanout(hook.Config{
+		DB: b.db, Payloads: p.api, Starter: temporal, Holder: uuid.NewString(), Logger: b.logger.With("component", "webhooks"),
+		Registerer: b.registry,
+	})
+	if err != nil {
+		return nil, err
+	}
 	if err := p.gateway.Start(ctx); err != nil {
 		return nil, err
 	}
-	p.startLoops(b, temporal, runs, alerts)
+	p.startLoops(b, temporal, runs, alerts.Run, hooks.Run)
 	return p, nil
+}
+
+// mirror says where outside repositories may be fetched from. A name is checked with each fetch.
+func (c serverConfig) mirror() (git.MirrorOptions, error) {
+	guard, err := newGuard(c.CloneAllowedHosts)
+	if err != nil || c.CloneAllowedHosts == "*" {
+		return git.MirrorOptions{}, err
+	}
+	return git.MirrorOptions{AllowURL: func(u *url.URL) error { return guard.CheckResolved(context.Background(), u) }}, nil
 }
 
 func newAlerts(b *backends, c serverConfig) (*alert.Deliverer, error) {
@@ -214,7 +242,7 @@ func (p *serverPart) routes() http.Handler {
 }
 
 // startLoops starts what goes on beside the requests.
-func (p *serverPart) startLoops(b *backends, temporal *engine.Temporal, runs *trigger.Service, alerts *alert.Deliverer) {
+func (p *serverPart) startLoops(b *backends, temporal *engine.Temporal, runs *trigger.Service, others ...func(context.Context)) {
 	ctx, cancel := context.WithCancel(context.Background())
 	p.endLoops, p.loops = cancel, make(chan struct{})
 	r := reconcile.New(reconcile.Config{
@@ -222,7 +250,9 @@ func (p *serverPart) startLoops(b *backends, temporal *engine.Temporal, runs *tr
 	})
 	var loops sync.WaitGroup
 	loops.Go(func() { r.Run(ctx) })
-	loops.Go(func() { alerts.Run(ctx) })
+	for _, run := range others {
+		loops.Go(func() { run(ctx) })
+	}
 	go func() {
 		defer close(p.loops)
 		loops.Wait()

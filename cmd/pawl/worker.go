@@ -4,11 +4,13 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pawl-ci/pawl/activities"
 	"github.com/pawl-ci/pawl/internal/engine"
+	"github.com/pawl-ci/pawl/internal/hook"
 	"github.com/pawl-ci/pawl/observability"
 	"github.com/pawl-ci/pawl/worker"
 )
@@ -16,6 +18,7 @@ import (
 type workerCommand struct {
 	backendConfig
 	workerConfig
+	secretConfig
 	MetricsAddr string `name:"metrics-addr" env:"PAWL_WORKER_METRICS_ADDR" default:":3001" help:"Address to listen on for metrics and health."`
 }
 
@@ -26,7 +29,7 @@ func (c *workerCommand) Run(ctx context.Context, logger *slog.Logger) error {
 		return err
 	}
 	defer b.close()
-	part, err := startWorker(ctx, b, c.workerConfig)
+	part, err := startWorker(ctx, b, c.workerConfig, c.secretConfig)
 	if err != nil {
 		return err
 	}
@@ -63,10 +66,11 @@ func (b *backends) mountOperations(mux *http.ServeMux) {
 // workerPart is a running worker.
 type workerPart struct {
 	worker *worker.Worker
+	sender *hook.Sender
 	health *observability.Health
 }
 
-func startWorker(ctx context.Context, b *backends, c workerConfig) (*workerPart, error) {
+func startWorker(ctx context.Context, b *backends, c workerConfig, secret secretConfig) (*workerPart, error) {
 	if err := engine.EnsureSearchAttributes(ctx, b.temporal, b.config.TemporalNamespace); err != nil {
 		return nil, err
 	}
@@ -77,15 +81,40 @@ func startWorker(ctx context.Context, b *backends, c workerConfig) (*workerPart,
 	if err != nil {
 		return nil, err
 	}
-	w := worker.New(b.temporal, a, worker.Options{Settings: c.settings(b.config.LostAfter), StickyCache: c.StickyCache})
+	sender, hooks, err := newHooks(b, c, secret)
+	if err != nil {
+		return nil, err
+	}
+	w := worker.New(b.temporal, a, worker.Options{
+		Settings: c.settings(b.config.LostAfter), StickyCache: c.StickyCache, Hooks: hooks,
+	})
 	if err := w.Start(); err != nil {
 		return nil, err
 	}
 	b.health.Register("worker", w.Check)
-	return &workerPart{worker: w, health: b.health}, nil
+	return &workerPart{worker: w, sender: sender, health: b.health}, nil
+}
+
+// newHooks makes what sends webhooks.
+func newHooks(b *backends, c workerConfig, secret secretConfig) (*hook.Sender, *activities.Hooks, error) {
+	keys, err := deriveKeys(secret)
+	if err != nil {
+		return nil, nil, err
+	}
+	guard, err := c.guard()
+	if err != nil {
+		return nil, nil, err
+	}
+	metrics, err := hook.NewMetrics(b.registry)
+	if err != nil {
+		return nil, nil, err
+	}
+	sender := hook.NewSender(keys.seals, guard, min(c.HookTimeout, time.Minute), metrics)
+	return sender, activities.NewHooks(b.db, sender, metrics), nil
 }
 
 func (p *workerPart) stop() {
 	p.health.Drain()
 	p.worker.Stop()
+	p.sender.Close()
 }

@@ -35,6 +35,16 @@ func TestCallsAskForTheRightThing(t *testing.T) {
 	r := newRecorded(t, http.StatusOK, `{"id":7,"total_count":1,"events":[{"event":"started"}],"jobs":[{}]}`)
 	one := 1
 	for want, call := range map[string]func(context.Context) error{
+		"DELETE /api/v1/repos/a/b/hooks/5":     func(ctx context.Context) error { return r.DeleteHook(ctx, "a/b", 5) },
+		"POST /api/v1/repos/a/b/hooks/5/tests": func(ctx context.Context) error { return r.TestHook(ctx, "a/b", 5) },
+		"GET /api/v1/repos/a/b/hooks/5/deliveries/6": func(ctx context.Context) error {
+			_, err := r.Delivery(ctx, "a/b", 5, 6)
+			return err
+		},
+		"POST /api/v1/repos/a/b/hooks/5/deliveries/6/redeliver": func(ctx context.Context) error {
+			_, err := r.Redeliver(ctx, "a/b", 5, 6)
+			return err
+		},
 		"POST /api/v1/repos/a/b/actions/runs/5/cancel":            func(ctx context.Context) error { return r.Cancel(ctx, "a/b", 5) },
 		"POST /api/v1/repos/a/b/actions/runs/5/force-cancel":      func(ctx context.Context) error { return r.ForceCancel(ctx, "a/b", 5) },
 		"POST /api/v1/repos/a/b/actions/runs/5/approve":           func(ctx context.Context) error { return r.Approve(ctx, "a/b", 5) },

@@ -19,8 +19,20 @@ const maxEvent = 1 << 20
 // StreamLog follows the log of a job from a row on, and hands each event to fn until the job ends, fn returns false, or
 // ctx is over.
 func (c *Client) StreamLog(ctx context.Context, repo string, job, from int64, fn func(Event) bool) error {
-	path := fmt.Sprintf("/repos/%s/actions/jobs/%d/logs/stream?from=%d", repo, job, from)
-	resp, err := c.send(ctx, http.MethodGet, path, nil)
+	return c.stream(ctx, fmt.Sprintf("/repos/%s/actions/jobs/%d/logs/stream?from=%d", repo, job, from), "", fn)
+}
+
+// stream hands the events of a stream to fn until it breaks off or fn returns false. last is the id of the event after
+// which it is to begin; empty: at its beginning.
+func (c *Client) stream(ctx context.Context, path, last string, fn func(Event) bool) error {
+	req, err := c.request(ctx, http.MethodGet, path, nil)
+	if err != nil {
+		return err
+	}
+	if last != "" {
+		req.Header.Set("Last-Event-ID", last)
+	}
+	resp, err := c.exchange(req)
 	if err != nil {
 		return err
 	}

@@ -107,6 +107,23 @@ func gone(err error, format string, id int64) error {
 	return fmt.Errorf(format+": %w", id, err)
 }
 
+// StartDelivery starts the workflow of a delivery of a webhook. One that was started before is left as it is, even if it
+// has ended.
+func (t *Temporal) StartDelivery(ctx context.Context, id int64) error {
+	_, err := t.client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID:                                       workflows.DeliveryWorkflowID(id),
+		TaskQueue:                                workflows.TaskQueue,
+		WorkflowTaskTimeout:                      workflows.WorkflowTaskTimeout,
+		WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
+		WorkflowExecutionErrorWhenAlreadyStarted: true,
+	}, workflows.DeliveryWorkflowName, workflows.DeliveryInput{DeliveryID: id})
+	var before *serviceerror.WorkflowExecutionAlreadyStarted
+	if err != nil && !errors.As(err, &before) {
+		return fmt.Errorf("start workflow of delivery %d: %w", id, err)
+	}
+	return nil
+}
+
 // RunState is what Temporal says of the workflow of an attempt.
 type RunState int
 

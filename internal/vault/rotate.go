@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/pawl-ci/pawl/db"
+	"github.com/pawl-ci/pawl/internal/hook"
 )
 
 // rotationLock is the key of the advisory lock that lets one process at a time seal everything again.
@@ -30,7 +31,7 @@ func (v *Vault) Rotate(ctx context.Context, report func(Rotated), failed func(er
 	ran := false
 	err := v.DB.WithLock(ctx, rotationLock, func(ctx context.Context) error {
 		ran = true
-		for _, t := range []db.SealedTable{db.SealedSecrets, db.SealedRegistrationTokens} {
+		for _, t := range []db.SealedTable{db.SealedSecrets, db.SealedRegistrationTokens, db.SealedHooks} {
 			done, err := v.sealRows(ctx, t, v.Keys.Header(), failed)
 			if err != nil {
 				return err
@@ -82,6 +83,9 @@ func (v *Vault) sealAgain(t db.SealedTable, r db.SealedRow) (db.FreshSeal, error
 		return v.sealRegistrationTokenAgain(r)
 	}
 	at := secretPlace(r.Scope, r.Name)
+	if t == db.SealedHooks {
+		at = hook.Place(r.ID, r.Scope.OwnerID, r.Scope.RepoID)
+	}
 	text, err := v.Keys.Open(at, r.Sealed)
 	return db.FreshSeal{Sealed: v.Keys.Seal(at, text)}, err
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/pawl-ci/pawl/db"
 	"github.com/pawl-ci/pawl/db/dbtest"
 	"github.com/pawl-ci/pawl/internal/fault"
+	"github.com/pawl-ci/pawl/internal/hook"
 	"github.com/pawl-ci/pawl/internal/secretbox"
 	"github.com/pawl-ci/pawl/internal/token"
 	"github.com/pawl-ci/pawl/internal/vault"
@@ -177,6 +178,10 @@ func TestRotation(t *testing.T) {
 	}
 	active, err := before.RegistrationToken(ctx, db.Scope{})
 	require.NoError(t, err)
+	webhook := &db.Hook{RepoID: repo.ID, Type: "gitea", URL: "http://x", ContentType: "json", Events: []string{"workflow_run"}}
+	require.NoError(t, d.CreateHook(ctx, webhook, func(h *db.Hook) error {
+		return hook.Secrets{Secret: "signs"}.Seal(before.Keys, h)
+	}))
 	_, err = d.Exec(`UPDATE secrets SET sealed = 'damaged' WHERE name = 'S7'`)
 	require.NoError(t, err)
 	delete(want, "S7")
@@ -188,16 +193,21 @@ func TestRotation(t *testing.T) {
 		require.NoError(t, after.Rotate(ctx, func(r vault.Rotated) { done = append(done, r) }, func(err error) { failures = append(failures, err) }))
 	}
 	rotate()
-	require.Equal(t, []vault.Rotated{{Table: "secrets", Sealed: 449, Failed: 1}, {Table: "registration_tokens", Sealed: 1}}, done)
+	require.Equal(t, []vault.Rotated{{Table: "secrets", Sealed: 449, Failed: 1}, {Table: "registration_tokens", Sealed: 1}, {Table: "hooks", Sealed: 1}}, done)
 	require.Len(t, failures, 1)
 	rotate()
-	require.Zero(t, done[0].Sealed+done[1].Sealed, "a second time nothing is left")
+	require.Zero(t, done[0].Sealed+done[1].Sealed+done[2].Sealed, "a second time nothing is left")
 
 	_, err = d.Exec(`DELETE FROM secrets WHERE name = 'S7'`)
 	require.NoError(t, err)
 	alone := open(t, d, newKey)
 	got, _ := settings(t, alone, owner.ID, repo.ID)
 	require.Equal(t, want, got, "the old key is not needed any more")
+	kept, err := d.Hook(ctx, db.HookScope{RepoID: repo.ID}, webhook.ID)
+	require.NoError(t, err)
+	signing, err := hook.OpenSecrets(alone.Keys, kept)
+	require.NoError(t, err)
+	require.Equal(t, "signs", signing.Secret)
 	again, err := alone.RegistrationToken(ctx, db.Scope{})
 	require.NoError(t, err)
 	require.Equal(t, active, again)
