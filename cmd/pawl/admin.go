@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/pawl-ci/pawl/db"
@@ -29,8 +30,8 @@ type adminBase struct {
 	DatabaseURL string `name:"database-url" env:"PAWL_DATABASE_URL" required:"" help:"URL of the Postgres database."`
 }
 
-// with runs fn with the database and the service of accounts open.
-func (b adminBase) with(ctx context.Context, store *git.Store, fn func(*db.DB, *accounts.Service) error) error {
+// with runs fn with the database and the service of accounts open, and notes in the audit log what came of it.
+func (b adminBase) with(ctx context.Context, store *git.Store, entry db.AuditEntry, fn func(*db.DB, *accounts.Service) error) error {
 	key, err := b.key()
 	if err != nil {
 		return err
@@ -44,7 +45,7 @@ func (b adminBase) with(ctx context.Context, store *git.Store, fn func(*db.DB, *
 		return err
 	}
 	defer d.Close()
-	return fn(d, newAccounts(d, hasher, store, git.MirrorOptions{}))
+	return recordCommand(ctx, d, entry, fn(d, newAccounts(d, hasher, store, git.MirrorOptions{})))
 }
 
 // readPassword takes a password from PAWL_PASSWORD or standard input, so that it is in no argument list.
@@ -78,7 +79,8 @@ func (c *adminUser) Run(ctx context.Context, logger *slog.Logger) error {
 			return err
 		}
 	}
-	return c.with(ctx, nil, func(_ *db.DB, s *accounts.Service) error {
+	entry := db.AuditEntry{Action: "command.user.create", Owner: c.Login, Target: map[string]string{"admin": strconv.FormatBool(c.Admin)}}
+	return c.with(ctx, nil, entry, func(_ *db.DB, s *accounts.Service) error {
 		made, err := s.CreateUser(ctx, u)
 		if err == nil {
 			logger.InfoContext(ctx, "made user", "login", made.Login, "id", made.ID)
@@ -98,7 +100,7 @@ func (c *adminPassword) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.with(ctx, nil, func(d *db.DB, s *accounts.Service) error {
+	return c.with(ctx, nil, db.AuditEntry{Action: "command.password.set", Owner: c.Login}, func(d *db.DB, s *accounts.Service) error {
 		u, err := d.OwnerByLogin(ctx, c.Login)
 		if err != nil {
 			return err
@@ -116,7 +118,10 @@ type adminTokenCmd struct {
 
 // Run prints the token.
 func (c *adminTokenCmd) Run(ctx context.Context) error {
-	return c.with(ctx, nil, func(d *db.DB, s *accounts.Service) error {
+	entry := db.AuditEntry{
+		Action: "command.token.create", Owner: c.Login, Target: map[string]string{"name": c.Name, "scopes": strings.Join(c.Scopes, ",")},
+	}
+	return c.with(ctx, nil, entry, func(d *db.DB, s *accounts.Service) error {
 		u, err := d.OwnerByLogin(ctx, c.Login)
 		if err != nil {
 			return err
@@ -137,7 +142,8 @@ type adminOrg struct {
 
 // Run makes the organization.
 func (c *adminOrg) Run(ctx context.Context) error {
-	return c.with(ctx, nil, func(d *db.DB, s *accounts.Service) error {
+	entry := db.AuditEntry{Action: "command.org.create", Owner: c.Name, Target: map[string]string{"first_owner": c.Owner}}
+	return c.with(ctx, nil, entry, func(d *db.DB, s *accounts.Service) error {
 		u, err := d.OwnerByLogin(ctx, c.Owner)
 		if err != nil {
 			return err
@@ -166,7 +172,7 @@ func (c *adminRepo) Run(ctx context.Context, logger *slog.Logger) error {
 		return err
 	}
 	defer store.Close()
-	return c.with(ctx, store, func(d *db.DB, s *accounts.Service) error {
+	return c.with(ctx, store, db.AuditEntry{Action: "command.repo.create", Owner: login, Repo: c.FullName}, func(d *db.DB, s *accounts.Service) error {
 		owner, err := d.OwnerByLogin(ctx, login)
 		if err != nil {
 			return err
@@ -182,7 +188,7 @@ type adminRunnerToken struct {
 
 // Run prints the token.
 func (c *adminRunnerToken) Run(ctx context.Context) error {
-	return c.with(ctx, nil, func(d *db.DB, s *accounts.Service) error {
+	return c.with(ctx, nil, db.AuditEntry{Action: "command.runner-token.read"}, func(d *db.DB, s *accounts.Service) error {
 		fresh := token.New()
 		text, err := d.ActiveRegistrationToken(ctx, db.Scope{}, fresh, s.Tokens.Hash(fresh))
 		if err == nil {

@@ -13,10 +13,12 @@ import (
 	"github.com/pawl-ci/pawl/apiserver"
 	"github.com/pawl-ci/pawl/internal/accounts"
 	"github.com/pawl-ci/pawl/internal/alert"
+	"github.com/pawl-ci/pawl/internal/audit"
 	"github.com/pawl-ci/pawl/internal/engine"
 	"github.com/pawl-ci/pawl/internal/git"
 	"github.com/pawl-ci/pawl/internal/logchunk"
 	"github.com/pawl-ci/pawl/internal/loghub"
+	"github.com/pawl-ci/pawl/internal/peer"
 	"github.com/pawl-ci/pawl/internal/reconcile"
 	"github.com/pawl-ci/pawl/internal/token"
 	"github.com/pawl-ci/pawl/internal/trigger"
@@ -104,7 +106,11 @@ func assembleServer(ctx context.Context, b *backends, c serverConfig, secret sec
 		return nil, err
 	}
 	hub := loghub.New()
-	if err := p.newGateway(b, c, keys, temporal, hub); err != nil {
+	proxies, err := c.proxies()
+	if err != nil {
+		return nil, err
+	}
+	if err := p.newGateway(b, c, keys, temporal, hub, proxies); err != nil {
 		return nil, err
 	}
 	p.api, err = apiserver.New(apiserver.Config{
@@ -112,7 +118,7 @@ func assembleServer(ctx context.Context, b *backends, c serverConfig, secret sec
 		CheckCloneURL: func(url string) error { return git.CheckMirrorURL(url, mirror) },
 		Trigger:       runs, Git: git.NewHandler(p.store, git.HandlerOptions{OnPush: apiserver.PushHook(b.db, runs)}), Hub: hub,
 		RootURL: c.RootURL, TemporalUIURL: c.TemporalUIURL, TemporalNamespace: b.config.TemporalNamespace,
-		Version: version, Registerer: b.registry, Logger: b.logger,
+		Version: version, Registerer: b.registry, Logger: b.logger, Limits: c.limits(), TrustedProxies: proxies,
 	})
 	if err != nil {
 		return nil, err
@@ -125,7 +131,8 @@ func assembleServer(ctx context.Context, b *backends, c serverConfig, secret sec
 	if err := p.gateway.Start(ctx); err != nil {
 		return nil, err
 	}
-	p.startLoops(b, temporal, runs, alerts)
+	sweeper := &audit.Sweeper{DB: b.db, Log: b.logger.With("component", "audit"), Keep: c.auditKeep()}
+	p.startLoops(b, temporal, runs, alerts, sweeper)
 	return p, nil
 }
 
@@ -171,7 +178,7 @@ func linkURL(c serverConfig, addr net.Addr) string {
 	return "http://" + net.JoinHostPort("localhost", port)
 }
 
-func (p *serverPart) newGateway(b *backends, c serverConfig, k keys, tasks engine.Tasks, hub *loghub.Hub) error {
+func (p *serverPart) newGateway(b *backends, c serverConfig, k keys, tasks engine.Tasks, hub *loghub.Hub, proxies peer.Proxies) error {
 	chunks, err := logchunk.NewCodec()
 	if err != nil {
 		return err
@@ -181,7 +188,7 @@ func (p *serverPart) newGateway(b *backends, c serverConfig, k keys, tasks engin
 		Log: b.logger.With("component", "gateway"), Metrics: b.registry,
 	}, runnergw.Options{
 		RootURL: c.RootURL, ActionsURL: c.DefaultActionsURL, LostAfter: b.config.LostAfter, ConfirmWithin: c.ConfirmAfter,
-		CallEventName: c.CallEventName,
+		CallEventName: c.CallEventName, TrustedProxies: proxies,
 	})
 	return err
 }
@@ -195,7 +202,7 @@ func (p *serverPart) routes() http.Handler {
 }
 
 // startLoops starts what goes on beside the requests.
-func (p *serverPart) startLoops(b *backends, temporal *engine.Temporal, runs *trigger.Service, alerts *alert.Deliverer) {
+func (p *serverPart) startLoops(b *backends, temporal *engine.Temporal, runs *trigger.Service, alerts *alert.Deliverer, sweeper *audit.Sweeper) {
 	ctx, cancel := context.WithCancel(context.Background())
 	p.endLoops, p.loops = cancel, make(chan struct{})
 	r := reconcile.New(reconcile.Config{
@@ -204,6 +211,7 @@ func (p *serverPart) startLoops(b *backends, temporal *engine.Temporal, runs *tr
 	var loops sync.WaitGroup
 	loops.Go(func() { r.Run(ctx) })
 	loops.Go(func() { alerts.Run(ctx) })
+	loops.Go(func() { sweeper.Run(ctx) })
 	go func() {
 		defer close(p.loops)
 		loops.Wait()
