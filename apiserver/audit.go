@@ -60,7 +60,7 @@ func (c *call) noteMade(body []byte) {
 // who has the answer finds the entry. That of a push, whose answer begins before it is done, comes at its end.
 func (c *call) recorded(answer func()) {
 	c.record = &record{}
-	w := &recordingWriter{countingWriter: countingWriter{ResponseWriter: c.w}}
+	w := &recordingWriter{ResponseWriter: c.w}
 	if c.route.recordAt == atHeader {
 		w.onStatus = c.writeRecord
 	}
@@ -73,28 +73,40 @@ func (c *call) recorded(answer func()) {
 	}
 }
 
-// recordingWriter tells of the status before it is sent.
+// recordingWriter remembers the status, and tells of it before it is sent.
 type recordingWriter struct {
-	countingWriter
+	http.ResponseWriter
 
+	status   int // 0 until a final header is written
 	onStatus func(status int)
 }
 
-// WriteHeader tells of final ones.
+// WriteHeader notes the first final status.
 func (w *recordingWriter) WriteHeader(status int) {
-	if w.onStatus != nil && status >= http.StatusOK {
-		w.onStatus(status)
+	if status >= http.StatusOK {
+		w.note(status)
 	}
-	w.countingWriter.WriteHeader(status)
+	w.ResponseWriter.WriteHeader(status)
 }
 
 // Write implies status 200.
 func (w *recordingWriter) Write(b []byte) (int, error) {
-	if w.onStatus != nil {
-		w.onStatus(http.StatusOK)
-	}
-	return w.countingWriter.Write(b)
+	w.note(http.StatusOK)
+	return w.ResponseWriter.Write(b)
 }
+
+func (w *recordingWriter) note(status int) {
+	if w.status != 0 {
+		return
+	}
+	w.status = status
+	if w.onStatus != nil {
+		w.onStatus(status)
+	}
+}
+
+// Unwrap serves http.ResponseController.
+func (w *recordingWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // writeRecord writes the entry of the call, once.
 func (c *call) writeRecord(status int) {
