@@ -37,22 +37,35 @@ func compressible(contentType string) bool {
 func honestLength(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodHead && strings.Contains(strings.Join(r.Header.Values("Accept-Encoding"), ","), "gzip") {
-			w = &headWriter{w}
+			w = &headWriter{ResponseWriter: w}
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-type headWriter struct{ http.ResponseWriter }
+type headWriter struct {
+	http.ResponseWriter
+
+	began bool
+}
 
 // WriteHeader removes a length that may be wrong.
 func (w *headWriter) WriteHeader(status int) {
+	w.began = w.began || status >= http.StatusOK
 	h := w.Header()
 	length, err := strconv.ParseInt(h.Get("Content-Length"), 10, 64)
 	if err == nil && length >= compressAbove && h.Get("Content-Range") == "" && compressible(h.Get("Content-Type")) {
 		h.Del("Content-Length")
 	}
 	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write drops the body, from which net/http would take the length.
+func (w *headWriter) Write(b []byte) (int, error) {
+	if !w.began {
+		w.WriteHeader(http.StatusOK)
+	}
+	return len(b), nil
 }
 
 // Unwrap serves http.ResponseController.
