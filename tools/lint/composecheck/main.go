@@ -19,8 +19,11 @@ import (
 	"github.com/compose-spec/compose-go/v2/cli"
 )
 
-// optional are variables that may stay empty: they belong to a profile, or to alerts, which nobody has to post.
-var optional = map[string]bool{"PAWL_RUNNER_TOKEN": true, "PAWL_ALERT_WEBHOOK_URL": true, "PAWL_ALERT_WEBHOOK_SECRET": true}
+// optional are variables that may stay empty: they belong to a profile, to alerts, which nobody has to post, or to proxies,
+// which need not be there.
+var optional = map[string]bool{
+	"PAWL_RUNNER_TOKEN": true, "PAWL_ALERT_WEBHOOK_URL": true, "PAWL_ALERT_WEBHOOK_SECRET": true, "PAWL_TRUSTED_PROXIES": true,
+}
 
 func main() {
 	if len(os.Args) != 3 {
