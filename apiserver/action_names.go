@@ -2,6 +2,7 @@ package apiserver
 
 import (
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -10,6 +11,7 @@ import (
 // calls are not recorded, because it only reads. It follows from method and path, so that no new route is forgotten:
 // the level, unless it is a repository; the things that the path names; the verb. A test holds that all names are distinct.
 func actionOf(method, path string) string {
+	path = parameterPattern.ReplaceAllString(path, "{$1}")
 	if name, special := specialActions[method+" "+path]; special {
 		return name
 	}
@@ -25,6 +27,9 @@ func actionOf(method, path string) string {
 	}
 	return strings.ReplaceAll(strings.Join(words, "."), "_", "-")
 }
+
+// parameterPattern is a parameter that says what it may be.
+var parameterPattern = regexp.MustCompile(`\{(\w+):[^}]*\}`)
 
 // specialActions are those that the rule would misname. Empty: the route reads, although its method does not say so.
 var specialActions = map[string]string{

@@ -66,6 +66,9 @@ func TestActionNames(t *testing.T) {
 		"PATCH /orgs/{org}":                                                "org.edit",
 		"POST /admin/users":                                                "admin.user.create",
 		"POST /{owner}/{repo}/actions/runs/{run}/cancel":                   "web.run.cancel",
+		"PUT " + repo + "/contents/{path:.*}":                              "content.set",
+		"POST " + repo + "/branches":                                       "branch.create",
+		"POST " + repo + "/hooks/{id}/tests":                               "hook.test.create",
 		"POST /{owner}/{repo}/git-receive-pack":                            "git.push",
 		"DELETE " + repo + "/actions/scoped_workflows/{source_id}/opt-out": "scoped-workflow.opt-out.delete",
 		"GET " + repo + "/actions/runs":                                    "",
@@ -149,6 +152,7 @@ func TestWhatIsDoneIsRecorded(t *testing.T) {
 	anna.do("GET", repoPath(repo, "/actions/runners/registration-token"), nil).wants(http.StatusOK)
 	require.Equal(t, "runner.registration-token.read", r.last().Action)
 	anna.do("POST", repoPath(repo, "/actions/workflows/ci.yml/dispatches"), `{"ref":"main"}`).wants(http.StatusNoContent)
+	require.Equal(t, map[string]string{"workflow_id": "ci.yml", "run": fmt.Sprint(r.latestRun(repo).Run.ID)}, r.last().Target)
 	task, token := r.claim(r.jobs(r.latestRun(repo))[0])
 	bot := &client{rig: r, auth: "token " + token}
 	bot.do("POST", repoPath(repo, "/actions/workflows/ci.yml/dispatches"), `{"ref":"none"}`)

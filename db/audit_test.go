@@ -129,3 +129,14 @@ func TestRunsByID(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, views)
 }
+
+// BenchmarkAddAudit is what a call that changes something pays for its entry.
+func BenchmarkAddAudit(b *testing.B) {
+	d := dbtest.Open(b)
+	for b.Loop() {
+		require.NoError(b, d.AddAudit(b.Context(), &db.AuditEntry{
+			ActorID: 1, Actor: "anna", Credential: "token", Action: "run.cancel", Owner: "anna", Repo: "anna/demo",
+			Target: map[string]string{"run": "12"}, Address: "192.0.2.1", UserAgent: "curl", RequestID: "r", Result: db.AuditOK, Status: 202,
+		}))
+	}
+}
