@@ -1,7 +1,9 @@
 package apiserver
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -12,10 +14,35 @@ import (
 
 func errBadCredentials() error { return fault.Unauthenticated("invalid username, password or token") }
 
-// authenticate finds out who calls (rest-api.md §1.1). Credentials that are there must be right, even where none are
-// needed.
+// authenticate finds out who calls (rest-api.md §1.1), within the limits of rate. Credentials that are there must be right,
+// even where none are needed.
 func (c *call) authenticate() error {
-	var err error
+	if !c.sentCredentials() {
+		if err := c.spendAnonymous(); err != nil {
+			return err
+		}
+		return c.sudo()
+	}
+	sent := string(c.server.Tokens.Hash(c.r.Header.Get("Authorization") + "\x00" + c.queryToken()))
+	if err := c.mayProve(sent); err != nil {
+		return err
+	}
+	err := c.identify()
+	c.proved(sent, err)
+	if err != nil {
+		return err
+	}
+	if err := c.spendCaller(); err != nil {
+		return err
+	}
+	return c.sudo()
+}
+
+func (c *call) sentCredentials() bool {
+	return c.r.Header.Get("Authorization") != "" || c.queryToken() != ""
+}
+
+func (c *call) identify() (err error) {
 	scheme, value, _ := strings.Cut(c.r.Header.Get("Authorization"), " ")
 	switch strings.ToLower(scheme) {
 	case "":
@@ -27,18 +54,21 @@ func (c *call) authenticate() error {
 	default:
 		err = errBadCredentials()
 	}
-	if err != nil {
-		return err
-	}
-	return c.sudo()
+	return err
 }
 
-func (c *call) byQueryToken() (err error) {
-	text := c.values.Get("token")
-	if text == "" {
-		text = c.values.Get("access_token")
+// queryToken is the token in the query, where one may be there.
+func (c *call) queryToken() string {
+	if c.server.DisableQueryTokens {
+		return ""
 	}
-	if text == "" || c.server.DisableQueryTokens {
+	return cmp.Or(c.values.Get("token"), c.values.Get("access_token"))
+}
+
+// byQueryToken lets a header that names nothing pass, as if there were none.
+func (c *call) byQueryToken() (err error) {
+	text := c.queryToken()
+	if text == "" {
 		return nil
 	}
 	c.w.Header().Set("X-Gitea-Warning", "token and access_token API authentication is deprecated, use the Authorization header")
@@ -51,7 +81,9 @@ func (c *call) byToken(text string) (identity, error) {
 	hashes := c.server.Tokens.Hashes(text)
 	token, user, err := c.server.DB.TokenOwner(c.ctx(), hashes...)
 	if err == nil && user.IsActive {
-		return identity{user: user, scopes: append(accounts.Scopes{}, token.Scopes...)}, nil
+		return identity{
+			user: user, token: token, scopes: append(accounts.Scopes{}, token.Scopes...), key: fmt.Sprintf("token %d", token.ID),
+		}, nil
 	}
 	if err != nil && !errors.Is(err, db.ErrNotFound) {
 		return identity{}, err
@@ -63,7 +95,7 @@ func (c *call) byToken(text string) (identity, error) {
 	if err != nil {
 		return identity{}, err
 	}
-	return identity{user: db.ActionsBot(), task: &task}, nil
+	return identity{user: db.ActionsBot(), task: &task, key: fmt.Sprintf("task %d", task.TaskID)}, nil
 }
 
 // byBasic takes a token in either place, or a password.
@@ -97,6 +129,11 @@ func (c *call) byPassword(name, password string) (identity, error) {
 	if err != nil {
 		return identity{}, err
 	}
+	if !c.server.verifier.Remembers(user.ID, password, user.PasswordHash) {
+		if err := c.spendLogin(); err != nil {
+			return identity{}, err
+		}
+	}
 	right, err := c.server.verifier.Verify(c.ctx(), user.ID, password, user.PasswordHash)
 	if err != nil {
 		return identity{}, err
@@ -104,7 +141,7 @@ func (c *call) byPassword(name, password string) (identity, error) {
 	if !right || !user.IsActive || user.Kind != db.KindUser {
 		return identity{}, errBadCredentials()
 	}
-	return identity{user: user, password: true}, nil
+	return identity{user: user, password: true, key: fmt.Sprintf("user %d", user.ID)}, nil
 }
 
 // sudo lets a site admin act as another user.
@@ -128,6 +165,9 @@ func (c *call) sudo() error {
 	}
 	if err != nil {
 		return err
+	}
+	if user.ID != c.caller.user.ID {
+		c.caller.sudoer = c.caller.user
 	}
 	c.caller.user = user
 	return nil

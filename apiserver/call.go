@@ -18,6 +18,8 @@ type call struct {
 	w      http.ResponseWriter
 	r      *http.Request
 	server *Server
+	route  route
+	record *record // nil: the call is not recorded in the audit log
 
 	params map[string]string // of the path, unescaped
 	values url.Values        // of the query

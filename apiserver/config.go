@@ -16,6 +16,7 @@ import (
 	"github.com/pawl-ci/pawl/db"
 	"github.com/pawl-ci/pawl/internal/accounts"
 	"github.com/pawl-ci/pawl/internal/git"
+	"github.com/pawl-ci/pawl/internal/peer"
 	"github.com/pawl-ci/pawl/internal/secretbox"
 	"github.com/pawl-ci/pawl/internal/token"
 	"github.com/pawl-ci/pawl/internal/trigger"
@@ -90,6 +91,11 @@ type Config struct {
 	MaxPageSize     int           // default 50
 	// DisableQueryTokens refuses ?token= and ?access_token=, which end up in the logs of proxies.
 	DisableQueryTokens bool
+
+	// Limits bound how often clients may ask.
+	Limits Limits
+	// TrustedProxies are those whose X-Forwarded-For tells where a request comes from.
+	TrustedProxies peer.Proxies
 
 	LogPoll      time.Duration // between two looks for new rows of a followed log; default 1 s
 	LogHeartbeat time.Duration // between two comments in a quiet stream; default 15 s

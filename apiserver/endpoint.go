@@ -28,12 +28,8 @@ func (s *Server) register(router *mux.Router, e endpoint) {
 		methods = append(methods, http.MethodHead)
 	}
 	category := scopeCategory(e.path)
-	router.Path(apiPrefix + e.path).Methods(methods...).HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c := &call{w: w, r: r, server: s}
-		if err := c.serve(category, e.guards, e.handle); err != nil {
-			c.fail(err)
-		}
-	})
+	serve := func(c *call) error { return c.serve(category, e.guards, e.handle) }
+	router.Path(apiPrefix + e.path).Methods(methods...).Handler(s.answering(routeOf(e.method, e.path), serve, (*call).fail))
 }
 
 // serve runs one call in the order of rest-api.md §1.3.

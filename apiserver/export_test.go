@@ -1,5 +1,7 @@
 package apiserver
 
+import "strings"
+
 // Route is one route, for tests that walk all of them.
 type Route struct{ Method, Path string }
 
@@ -13,4 +15,9 @@ func (s *Server) Routes() []Route {
 		out = append(out, Route{w.method, w.path})
 	}
 	return out
+}
+
+// ActionOf is the name of a route in the audit log.
+func ActionOf(method, path string) string {
+	return routeOf(method, strings.TrimPrefix(path, apiPrefix)).action
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/pawl-ci/pawl/db"
@@ -64,7 +65,7 @@ func (c *call) passToGit(op git.Operation, canWrite bool, suffix string) error {
 	if err != nil {
 		return err
 	}
-	c.server.Git.Serve(c.w, c.r, req)
+	c.server.Git.Serve(c.w, c.r.WithContext(context.WithValue(c.ctx(), pushKey{}, c)), req)
 	// The client may be gone, its push is not. What fails here is finished by the reconciler.
 	ctx := context.WithoutCancel(c.ctx())
 	if err := c.server.Trigger.EndPush(ctx, c.repo, id); err != nil {
@@ -78,10 +79,29 @@ type PushTrigger interface {
 	Push(ctx context.Context, repo *db.Repository, pusher *db.Owner, updates []git.RefUpdate) error
 }
 
+// pushKey is where the context of a push has its call.
+type pushKey struct{}
+
+// refsNoted bounds how many refs of one push the audit log names.
+const refsNoted = 50
+
+// notePush adds to the entry in the audit log which refs a push moved, and whither.
+func notePush(ctx context.Context, updates []git.RefUpdate) {
+	c, ok := ctx.Value(pushKey{}).(*call)
+	if !ok {
+		return
+	}
+	for _, u := range updates[:min(len(updates), refsNoted)] {
+		c.note(u.Ref, u.Old+".."+u.New)
+	}
+	c.note("refs", strconv.Itoa(len(updates)))
+}
+
 // PushHook makes the hook that a git.Handler calls after each push: it looks up who pushed to what, and has the
 // workflows started.
 func PushHook(d *db.DB, t PushTrigger) func(context.Context, git.Push) error {
 	return func(ctx context.Context, p git.Push) error {
+		notePush(ctx, p.Updates)
 		repo, err := d.RepositoryByID(ctx, p.RepoID)
 		if err != nil {
 			return fmt.Errorf("push: %w", err)

@@ -187,6 +187,7 @@ func (c *client) raw(method, path string, body any, header ...string) reply {
 	if c.auth != "" {
 		req.Header.Set("Authorization", c.auth)
 	}
+	req.Header.Set("Accept-Encoding", "identity") // else Go asks for gzip and undoes it, and the lengths are gone
 	for i := 0; i+1 < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
 	}

@@ -10,6 +10,12 @@ type identity struct {
 	user *db.Owner // nil: anonymous
 	// scopes limit what a personal access token may do; nil limits nothing.
 	scopes accounts.Scopes
+	// token is the personal access token, if it was one.
+	token *db.AccessToken
+	// sudoer is the site admin who acts as the user.
+	sudoer *db.Owner
+	// key is whose calls the rate limit counts together.
+	key string
 	// task is set when the caller is a task, which may write to its own repository and read public ones.
 	task *db.TaskToken
 	// password: the caller knows the user's password.

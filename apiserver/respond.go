@@ -11,6 +11,7 @@ import (
 	"github.com/pawl-ci/pawl/db"
 	"github.com/pawl-ci/pawl/internal/fault"
 	"github.com/pawl-ci/pawl/internal/git"
+	"github.com/pawl-ci/pawl/observability"
 )
 
 const jsonType = "application/json;charset=utf-8"
@@ -20,6 +21,12 @@ func (c *call) json(status int, value any) error {
 	body, err := json.Marshal(value)
 	if err != nil {
 		return fmt.Errorf("encode reply: %w", err)
+	}
+	if status == http.StatusCreated {
+		c.noteMade(body)
+	}
+	if c.unchanged(status, body) {
+		return c.empty(http.StatusNotModified)
 	}
 	writeJSON(c.w, status, body)
 	return nil
@@ -39,15 +46,18 @@ func writeJSON(w http.ResponseWriter, status int, body []byte) {
 	_, _ = w.Write(body) // an error means that nobody listens any more
 }
 
-// errorBody is rest-api.md §1.5.
+// errorBody is rest-api.md §1.5, and the id by which the logs and the audit log know the request.
 type errorBody struct {
-	Message string `json:"message"`
-	URL     string `json:"url"`
+	Message   string `json:"message"`
+	URL       string `json:"url"`
+	RequestID string `json:"request_id,omitempty"`
 }
 
 func writeError(w http.ResponseWriter, root string, status int, text string) {
-	body, err := json.Marshal(errorBody{Message: text, URL: root + "/api/swagger"})
-	if err != nil { // two strings always encode
+	body, err := json.Marshal(errorBody{
+		Message: text, URL: root + "/api/swagger", RequestID: w.Header().Get(observability.RequestIDHeader),
+	})
+	if err != nil { // strings always encode
 		body = []byte("{}")
 	}
 	w.Header().Set("X-Content-Type-Options", "nosniff")
@@ -60,11 +70,17 @@ func (c *call) fail(err error) {
 	writeError(c.w, c.server.rootURL(c.r), found.Code.HTTPStatus(), found.Text())
 }
 
-// explain turns any error into a fault, and logs those that are ours.
+// explain turns any error into a fault, and notes it where it belongs: for the audit log, and those that are ours in the log.
 func (c *call) explain(err error) *fault.Error {
 	found := fault.From(err)
 	if found.Code == fault.CodeInternal && (errors.Is(err, db.ErrNotFound) || errors.Is(err, git.ErrNotFound)) {
 		found = fault.NotFound("not found")
+	}
+	if c.record != nil {
+		c.record.err = found
+	}
+	if found.Code == fault.CodeTooManyRequests {
+		retrySoon(c.w.Header())
 	}
 	if status := found.Code.HTTPStatus(); status >= http.StatusInternalServerError {
 		c.server.Logger.ErrorContext(c.ctx(), "request failed", "method", c.r.Method, "route", routeTemplate(c.r),

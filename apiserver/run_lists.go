@@ -20,7 +20,12 @@ func (s *Server) runListRoutes() []endpoint {
 	}
 }
 
-func listRepoRuns(c *call) error { return listRuns(c, db.RunFilter{RepoID: c.repo.ID}) }
+func listRepoRuns(c *call) error {
+	if c.isBatch() {
+		return batchRuns(c)
+	}
+	return listRuns(c, db.RunFilter{RepoID: c.repo.ID})
+}
 
 // listWorkflowRuns knows workflows by their runs too, because the file may be gone. Those of scoped workflows are known
 // by nothing else.

@@ -74,6 +74,7 @@ func (l runnerLevel) registrationToken(c *call) error {
 	if err != nil {
 		return err
 	}
+	c.w.Header().Set("Cache-Control", "no-store")
 	return c.json(http.StatusOK, map[string]string{"token": active})
 }
 

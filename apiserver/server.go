@@ -9,7 +9,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/pawl-ci/pawl/internal/accounts"
+	"github.com/pawl-ci/pawl/internal/audit"
 	"github.com/pawl-ci/pawl/internal/logchunk"
+	"github.com/pawl-ci/pawl/internal/ratelimit"
 	"github.com/pawl-ci/pawl/internal/statusfeed"
 	"github.com/pawl-ci/pawl/internal/vault"
 	"github.com/pawl-ci/pawl/observability"
@@ -28,6 +30,10 @@ type Server struct {
 	panics   prometheus.Counter
 	streams  chan struct{} // one place for each stream
 	feed     *statusfeed.Feed
+	limiter  *limiter
+	audit    *audit.Recorder
+	refusals *ratelimit.Buckets // of the audit log
+	compress func(http.Handler) http.Handler
 	handler  http.Handler
 
 	drain    sync.Once
@@ -54,6 +60,9 @@ func New(c Config) (*Server, error) {
 	if s.codec, err = logchunk.NewCodec(); err != nil {
 		return nil, fmt.Errorf("api server: %w", err)
 	}
+	if err := s.makeTraffic(); err != nil {
+		return nil, err
+	}
 	metrics, err := observability.NewHTTPMetrics(s.Registerer)
 	if err != nil {
 		return nil, fmt.Errorf("api server: %w", err)
@@ -63,6 +72,21 @@ func New(c Config) (*Server, error) {
 	}
 	s.handler = observability.RequestIDs(s.NewID)(s.recovered(s.routes(metrics)))
 	return s, nil
+}
+
+// makeTraffic makes what stands between the router and the handlers.
+func (s *Server) makeTraffic() (err error) {
+	if s.limiter, err = newLimiter(s.Limits, s.Now, s.Registerer); err != nil {
+		return fmt.Errorf("api server: %w", err)
+	}
+	if s.audit, err = audit.New(s.DB, s.Registerer, s.Logger); err != nil {
+		return fmt.Errorf("api server: %w", err)
+	}
+	if s.refusals, err = ratelimit.New(refusalsKept, s.Now); err != nil {
+		return fmt.Errorf("api server: %w", err)
+	}
+	s.compress, err = newCompressor()
+	return err
 }
 
 // Handler answers /api/v1 and everything else that is not mounted beside it, such as the runner gateway.
@@ -95,6 +119,7 @@ func (s *Server) endpoints() []endpoint {
 		s.timelineRoutes, s.jobRoutes, s.logRoutes, s.taskRoutes, s.workflowRoutes, s.scopedRoutes, s.environmentRoutes,
 		s.deploymentRoutes, s.settingsRoutes, s.runnerRoutes, s.repoListRoutes, s.branchRoutes, s.commitStatusRoutes,
 		s.artifactRoutes, s.contentRoutes, s.secretRoutes, s.variableRoutes, s.eventRoutes, s.hookRoutes,
+		s.auditRoutes,
 	} {
 		all = append(all, routes()...)
 	}

@@ -27,12 +27,8 @@ func (s *Server) registerWeb(router *mux.Router, p webRoute) {
 	if p.method == http.MethodGet {
 		methods = append(methods, http.MethodHead)
 	}
-	router.Path(p.path).Methods(methods...).HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c := &call{w: w, r: r, server: s}
-		if err := c.serve("", nil, p.handle); err != nil {
-			c.failPlain(err)
-		}
-	})
+	serve := func(c *call) error { return c.serve("", nil, p.handle) }
+	router.Path(p.path).Methods(methods...).Handler(s.answering(routeOf(p.method, p.path), serve, (*call).failPlain))
 }
 
 // failPlain answers with an error as text. Git and browsers ask their user for a password after a 401.

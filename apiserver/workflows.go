@@ -3,6 +3,7 @@ package apiserver
 import (
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/pawl-ci/pawl/internal/trigger"
@@ -72,6 +73,7 @@ func dispatchWorkflow(c *call) error {
 	if err != nil {
 		return err
 	}
+	c.note("run", strconv.FormatInt(started, 10))
 	if !c.isSet("return_run_details") {
 		return c.empty(http.StatusNoContent)
 	}

@@ -8,8 +8,10 @@ import (
 	"time"
 
 	"github.com/pawl-ci/pawl/db"
+	"github.com/pawl-ci/pawl/internal/audit"
 	"github.com/pawl-ci/pawl/internal/logchunk"
 	"github.com/pawl-ci/pawl/internal/loghub"
+	"github.com/pawl-ci/pawl/internal/ratelimit"
 	"github.com/pawl-ci/pawl/internal/token"
 )
 
@@ -36,6 +38,8 @@ type Gateway struct {
 	beats    *heartbeats
 	presence *presence
 	metrics  *metrics
+	audit    *audit.Recorder
+	refusals *ratelimit.Buckets // of the audit log
 
 	// claims bounds the claims that run at once: more of them only wait for each other in Postgres, and keep reports
 	// from getting a connection.
@@ -71,6 +75,12 @@ func New(d Deps, o Options) (*Gateway, error) {
 	}
 	var err error
 	if g.metrics, err = newMetrics(d.Metrics, g.dispatch.heldPolls, d.DB, d.Now); err != nil {
+		return nil, fmt.Errorf("runner gateway: %w", err)
+	}
+	if g.audit, err = audit.New(d.DB, d.Metrics, d.Log); err != nil {
+		return nil, fmt.Errorf("runner gateway: %w", err)
+	}
+	if g.refusals, err = ratelimit.New(refusalsKept, d.Now); err != nil {
 		return nil, fmt.Errorf("runner gateway: %w", err)
 	}
 	g.deliver = newDeliverer(d.DB, d.Tasks, d.Log, g.metrics)

@@ -43,6 +43,8 @@ const compressAbove = 16 << 10
 type caller struct {
 	runner *db.Runner
 	root   string
+	// address and agent are for the audit log.
+	address, agent string
 }
 
 type callerKey struct{}
@@ -117,7 +119,7 @@ func (g *Gateway) authenticated(next http.Handler, refuse *connect.ErrorWriter) 
 			ctx, cancel = context.WithTimeout(ctx, callLimit)
 			defer cancel()
 		}
-		c := &caller{root: g.rootURL(r)}
+		c := &caller{root: g.rootURL(r), address: g.address(r), agent: r.UserAgent()}
 		if r.URL.Path != runnerv1connect.RunnerServiceRegisterProcedure {
 			runner, err := g.authenticate(ctx, r)
 			if err != nil {

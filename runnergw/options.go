@@ -15,6 +15,7 @@ import (
 	"github.com/pawl-ci/pawl/internal/engine"
 	"github.com/pawl-ci/pawl/internal/logchunk"
 	"github.com/pawl-ci/pawl/internal/loghub"
+	"github.com/pawl-ci/pawl/internal/peer"
 	"github.com/pawl-ci/pawl/internal/secretbox"
 	"github.com/pawl-ci/pawl/internal/token"
 )
@@ -38,6 +39,8 @@ type Options struct {
 	RootURL string
 	// ActionsURL is where `uses: owner/repo@ref` is cloned from; default RootURL, or the address the runner used.
 	ActionsURL string
+	// TrustedProxies are those whose X-Forwarded-For tells where a runner is.
+	TrustedProxies peer.Proxies
 	// CallEventName is the event that jobs of called workflows see: ci.CallEventCaller (default) or ci.CallEventOwn.
 	CallEventName string
 }

@@ -16,6 +16,7 @@ import (
 // Register implements runner-protocol.md §3. The runner inherits the scope of the token.
 func (s *runnerService) Register(ctx context.Context, req *connect.Request[runnerv1.RegisterRequest]) (*connect.Response[runnerv1.RegisterResponse], error) {
 	r, secret, err := s.g.register(ctx, req.Msg)
+	s.g.recordRegistration(ctx, req.Msg, r, err)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package runnergw_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -61,6 +62,33 @@ func TestRegister(t *testing.T) {
 			require.Equal(t, e.tokens.Hash(r.Token), stored.TokenHash)
 		})
 	}
+}
+
+// Registrations and refusals are in the audit log, without the token; a runner that is refused for ever does not fill it.
+func TestRegistrationsAreRecorded(t *testing.T) {
+	e := newEnv(t)
+	register := func(secret string) {
+		req := connect.NewRequest(&runnerv1.RegisterRequest{Name: "box", Token: secret})
+		req.Header().Set("User-Agent", "gitea-runner/1")
+		_, _ = e.anonymous().Register(t.Context(), req)
+	}
+	register(e.registrationToken(db.Scope{RepoID: e.repo.ID}))
+	for range 20 {
+		register("guess")
+	}
+	entries, err := e.db.AuditLog(t.Context(), db.AuditFilter{Action: "runner.register", Limit: 100})
+	require.NoError(t, err)
+	require.Len(t, entries, 11, "ten of the refusals")
+	first := entries[10]
+	require.Equal(t, db.AuditOK, first.Result)
+	require.Equal(t, e.repo.FullName(), first.Repo)
+	require.Equal(t, "box", first.Target["name"])
+	require.NotEmpty(t, first.Target["runner_id"])
+	require.Equal(t, "127.0.0.1", first.Address)
+	require.Equal(t, "gitea-runner/1", first.UserAgent)
+	require.Equal(t, db.AuditRefused, entries[0].Result)
+	require.Equal(t, 404, entries[0].Status)
+	require.NotContains(t, fmt.Sprint(entries), "guess")
 }
 
 func TestRegisterTakesLabelsOfOldRunners(t *testing.T) {

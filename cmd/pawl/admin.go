@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/pawl-ci/pawl/db"
@@ -33,8 +34,8 @@ type adminBase struct {
 	DatabaseURL string `name:"database-url" env:"PAWL_DATABASE_URL" required:"" help:"URL of the Postgres database."`
 }
 
-// with runs fn with the database and the service of accounts open.
-func (b adminBase) with(ctx context.Context, store *git.Store, fn func(*db.DB, *accounts.Service) error) error {
+// with runs fn with the database and the service of accounts open, and notes in the audit log what came of it.
+func (b adminBase) with(ctx context.Context, store *git.Store, entry db.AuditEntry, fn func(*db.DB, *accounts.Service) error) error {
 	keys, err := deriveKeys(b.secretConfig)
 	if err != nil {
 		return err
@@ -44,11 +45,12 @@ func (b adminBase) with(ctx context.Context, store *git.Store, fn func(*db.DB, *
 		return err
 	}
 	defer d.Close()
-	return fn(d, newAccounts(d, keys.tokens, store, git.MirrorOptions{}))
+	return recordCommand(ctx, d, entry, fn(d, newAccounts(d, keys.tokens, store, git.MirrorOptions{})))
 }
 
-// withVault runs fn with the vault open.
-func (b adminBase) withVault(ctx context.Context, fn func(*vault.Vault) error) error {
+// withVault runs fn with the vault open, and notes in the audit log what came of it; an entry without an action is of a
+// command that only reads.
+func (b adminBase) withVault(ctx context.Context, entry db.AuditEntry, fn func(*vault.Vault) error) error {
 	keys, err := deriveKeys(b.secretConfig)
 	if err != nil {
 		return err
@@ -58,7 +60,11 @@ func (b adminBase) withVault(ctx context.Context, fn func(*vault.Vault) error) e
 		return err
 	}
 	defer d.Close()
-	return fn(keys.vault(d))
+	err = fn(keys.vault(d))
+	if entry.Action == "" {
+		return err
+	}
+	return recordCommand(ctx, d, entry, err)
 }
 
 // readPassword takes a password from PAWL_PASSWORD or standard input, so that it is in no argument list.
@@ -92,7 +98,8 @@ func (c *adminUser) Run(ctx context.Context, logger *slog.Logger) error {
 			return err
 		}
 	}
-	return c.with(ctx, nil, func(_ *db.DB, s *accounts.Service) error {
+	entry := db.AuditEntry{Action: "command.user.create", Owner: c.Login, Target: map[string]string{"admin": strconv.FormatBool(c.Admin)}}
+	return c.with(ctx, nil, entry, func(_ *db.DB, s *accounts.Service) error {
 		made, err := s.CreateUser(ctx, u)
 		if err == nil {
 			logger.InfoContext(ctx, "made user", "login", made.Login, "id", made.ID)
@@ -112,7 +119,7 @@ func (c *adminPassword) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.with(ctx, nil, func(d *db.DB, s *accounts.Service) error {
+	return c.with(ctx, nil, db.AuditEntry{Action: "command.password.set", Owner: c.Login}, func(d *db.DB, s *accounts.Service) error {
 		u, err := d.OwnerByLogin(ctx, c.Login)
 		if err != nil {
 			return err
@@ -130,7 +137,10 @@ type adminTokenCmd struct {
 
 // Run prints the token.
 func (c *adminTokenCmd) Run(ctx context.Context) error {
-	return c.with(ctx, nil, func(d *db.DB, s *accounts.Service) error {
+	entry := db.AuditEntry{
+		Action: "command.token.create", Owner: c.Login, Target: map[string]string{"name": c.Name, "scopes": strings.Join(c.Scopes, ",")},
+	}
+	return c.with(ctx, nil, entry, func(d *db.DB, s *accounts.Service) error {
 		u, err := d.OwnerByLogin(ctx, c.Login)
 		if err != nil {
 			return err
@@ -151,7 +161,8 @@ type adminOrg struct {
 
 // Run makes the organization.
 func (c *adminOrg) Run(ctx context.Context) error {
-	return c.with(ctx, nil, func(d *db.DB, s *accounts.Service) error {
+	entry := db.AuditEntry{Action: "command.org.create", Owner: c.Name, Target: map[string]string{"first_owner": c.Owner}}
+	return c.with(ctx, nil, entry, func(d *db.DB, s *accounts.Service) error {
 		u, err := d.OwnerByLogin(ctx, c.Owner)
 		if err != nil {
 			return err
@@ -180,7 +191,7 @@ func (c *adminRepo) Run(ctx context.Context, logger *slog.Logger) error {
 		return err
 	}
 	defer store.Close()
-	return c.with(ctx, store, func(d *db.DB, s *accounts.Service) error {
+	return c.with(ctx, store, db.AuditEntry{Action: "command.repo.create", Owner: login, Repo: c.FullName}, func(d *db.DB, s *accounts.Service) error {
 		owner, err := d.OwnerByLogin(ctx, login)
 		if err != nil {
 			return err
@@ -196,7 +207,7 @@ type adminRunnerToken struct {
 
 // Run prints the token.
 func (c *adminRunnerToken) Run(ctx context.Context) error {
-	return c.withVault(ctx, func(v *vault.Vault) error {
+	return c.withVault(ctx, db.AuditEntry{Action: "command.runner-token.read"}, func(v *vault.Vault) error {
 		text, err := v.RegistrationToken(ctx, db.Scope{})
 		if err == nil {
 			fmt.Println(text)

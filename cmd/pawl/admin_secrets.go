@@ -21,9 +21,17 @@ type adminScope struct {
 	Repo  string `xor:"scope" help:"Repository whose it is, owner/name."`
 }
 
+// reading is the entry of commands that the audit log leaves out.
+var reading = db.AuditEntry{}
+
+// about is the entry of a command that changes the secret or variable with a name.
+func (s adminScope) about(action, name string) db.AuditEntry {
+	return db.AuditEntry{Action: "command." + action, Owner: s.Owner, Repo: s.Repo, Target: map[string]string{"name": name}}
+}
+
 // in runs fn with the vault and the scope that the flags name: without any, the installation.
-func (s adminScope) in(ctx context.Context, fn func(*vault.Vault, db.Scope) error) error {
-	return s.withVault(ctx, func(v *vault.Vault) error {
+func (s adminScope) in(ctx context.Context, entry db.AuditEntry, fn func(*vault.Vault, db.Scope) error) error {
+	return s.withVault(ctx, entry, func(v *vault.Vault) error {
 		scope, err := s.find(ctx, v.DB)
 		if err != nil {
 			return err
@@ -83,7 +91,7 @@ func (c *adminVariableSet) Run(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	return c.in(ctx, func(v *vault.Vault, s db.Scope) error {
+	return c.in(ctx, c.about("variable.set", c.Name), func(v *vault.Vault, s db.Scope) error {
 		made := &db.Variable{OwnerID: s.OwnerID, RepoID: s.RepoID, Name: c.Name, Value: c.Value, Description: c.Description}
 		err := v.CreateVariable(ctx, made)
 		if errors.Is(err, db.ErrConflict) {
@@ -100,7 +108,7 @@ type adminVariableRm struct {
 
 // Run removes the variable.
 func (c *adminVariableRm) Run(ctx context.Context) error {
-	return c.in(ctx, func(v *vault.Vault, s db.Scope) error { return v.DeleteVariable(ctx, s, c.Name) })
+	return c.in(ctx, c.about("variable.delete", c.Name), func(v *vault.Vault, s db.Scope) error { return v.DeleteVariable(ctx, s, c.Name) })
 }
 
 type adminVariableList struct {
@@ -109,7 +117,7 @@ type adminVariableList struct {
 
 // Run prints names and values.
 func (c *adminVariableList) Run(ctx context.Context) error {
-	return c.in(ctx, func(v *vault.Vault, s db.Scope) error {
+	return c.in(ctx, reading, func(v *vault.Vault, s db.Scope) error {
 		list, _, err := v.DB.Variables(ctx, s, db.Page{Limit: db.MaxNamed})
 		if err != nil {
 			return err
@@ -131,11 +139,11 @@ type adminSecret struct {
 var errInstanceSecret = errors.New("the installation has no secrets, only variables: name an --owner or a --repo")
 
 // inOwn is in for secrets, which the installation has none of.
-func (s adminScope) inOwn(ctx context.Context, fn func(*vault.Vault, db.Scope) error) error {
+func (s adminScope) inOwn(ctx context.Context, entry db.AuditEntry, fn func(*vault.Vault, db.Scope) error) error {
 	if s.Owner == "" && s.Repo == "" {
 		return errInstanceSecret
 	}
-	return s.in(ctx, fn)
+	return s.in(ctx, entry, fn)
 }
 
 type adminSecretSet struct {
@@ -146,7 +154,7 @@ type adminSecretSet struct {
 
 // Run sets the secret.
 func (c *adminSecretSet) Run(ctx context.Context) error {
-	return c.inOwn(ctx, func(v *vault.Vault, s db.Scope) error {
+	return c.inOwn(ctx, c.about("secret.set", c.Name), func(v *vault.Vault, s db.Scope) error {
 		value, err := readValue()
 		if err != nil {
 			return err
@@ -163,7 +171,7 @@ type adminSecretRm struct {
 
 // Run removes the secret.
 func (c *adminSecretRm) Run(ctx context.Context) error {
-	return c.inOwn(ctx, func(v *vault.Vault, s db.Scope) error { return v.DeleteSecret(ctx, s, c.Name) })
+	return c.inOwn(ctx, c.about("secret.delete", c.Name), func(v *vault.Vault, s db.Scope) error { return v.DeleteSecret(ctx, s, c.Name) })
 }
 
 type adminSecretList struct {
@@ -172,7 +180,7 @@ type adminSecretList struct {
 
 // Run prints names and descriptions.
 func (c *adminSecretList) Run(ctx context.Context) error {
-	return c.inOwn(ctx, func(v *vault.Vault, s db.Scope) error {
+	return c.inOwn(ctx, reading, func(v *vault.Vault, s db.Scope) error {
 		list, _, err := v.DB.Secrets(ctx, s, db.Page{Limit: db.MaxNamed})
 		if err != nil {
 			return err
@@ -193,7 +201,7 @@ var errNotRotated = errors.New("some values could not be opened with any of the 
 
 // Run seals everything again that is not sealed with the secret key, and says how much that was.
 func (c *adminRotate) Run(ctx context.Context, logger *slog.Logger) error {
-	return c.withVault(ctx, func(v *vault.Vault) error {
+	return c.withVault(ctx, db.AuditEntry{Action: "command.secrets.rotate"}, func(v *vault.Vault) error {
 		failures := 0
 		err := v.Rotate(ctx, func(r vault.Rotated) {
 			failures += r.Failed

@@ -105,6 +105,7 @@ func newGuard(list string) (*egress.Guard, error) {
 type serverConfig struct {
 	alertConfig
 	hookConfig
+	trafficConfig
 	HTTPAddr          string        `name:"http-addr" env:"PAWL_HTTP_ADDR" default:":3000" help:"Address to listen on for REST, git, runners, metrics and health."`
 	RootURL           string        `name:"root-url" env:"PAWL_ROOT_URL" help:"Address that clients use, without a slash at the end. Unset: the address of each request."`
 	DataDir           string        `name:"data-dir" env:"PAWL_DATA_DIR" default:"data" type:"path" help:"Directory of the git repositories. Several servers share one."`

@@ -14,6 +14,7 @@ import (
 
 // stackFlags choose how the stack of one machine runs.
 type stackFlags struct {
+	devLimits
 	HTTP                string        `name:"http" env:"PAWL_DEV_HTTP" help:"Address of the server; port 0 picks a free one and keeps it. Unset: 127.0.0.1:3000 for dev, a free port for demo."`
 	PostgresPort        int           `name:"postgres-port" default:"0" help:"Port of Postgres; 0 picks a free one."`
 	TemporalPort        int           `name:"temporal-port" default:"0" help:"Port of Temporal; 0 picks a free one."`

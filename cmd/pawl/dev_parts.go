@@ -96,6 +96,7 @@ func (p *stackParts) startServer(ctx context.Context, c devstack.Config) (devsta
 	}
 	config := defaultServerConfig()
 	config.HTTPAddr, config.DataDir, config.TemporalUIURL = c.HTTPAddress, gitDir(c), c.TemporalUIURL
+	p.flags.devLimits.apply(&config.trafficConfig)
 	server, err := startServer(ctx, b, config, secret)
 	if err != nil {
 		p.release()
@@ -156,10 +157,10 @@ func (p *stackParts) serverChild(c devstack.Config) devstack.Child {
 		p.logger.Error("secret key", "error", err)
 	}
 	return devstack.Child{
-		Args: []string{
+		Args: append([]string{
 			"server", "--http-addr", c.HTTPAddress, "--data-dir", gitDir(c), "--temporal-ui-url", c.TemporalUIURL,
 			"--secret-key-file", secretKeyFile(c.DataDir),
-		},
+		}, p.flags.devLimits.args()...),
 		Env:      p.childEnv(c),
 		ReadyURL: c.URL + "/readyz",
 	}

@@ -17,11 +17,13 @@ import (
 	"github.com/pawl-ci/pawl/db"
 	"github.com/pawl-ci/pawl/internal/accounts"
 	"github.com/pawl-ci/pawl/internal/alert"
+	"github.com/pawl-ci/pawl/internal/audit"
 	"github.com/pawl-ci/pawl/internal/engine"
 	"github.com/pawl-ci/pawl/internal/git"
 	"github.com/pawl-ci/pawl/internal/hook"
 	"github.com/pawl-ci/pawl/internal/logchunk"
 	"github.com/pawl-ci/pawl/internal/loghub"
+	"github.com/pawl-ci/pawl/internal/peer"
 	"github.com/pawl-ci/pawl/internal/reconcile"
 	"github.com/pawl-ci/pawl/internal/secretbox"
 	"github.com/pawl-ci/pawl/internal/token"
@@ -121,7 +123,11 @@ func assembleServer(ctx context.Context, b *backends, c serverConfig, secret sec
 		return nil, err
 	}
 	hub := loghub.New()
-	if err := p.newGateway(b, c, keys, temporal, hub); err != nil {
+	proxies, err := c.proxies()
+	if err != nil {
+		return nil, err
+	}
+	if err := p.newGateway(b, c, keys, temporal, hub, proxies); err != nil {
 		return nil, err
 	}
 	p.api, err = apiserver.New(apiserver.Config{
@@ -130,7 +136,7 @@ func assembleServer(ctx context.Context, b *backends, c serverConfig, secret sec
 		Trigger:       runs, Git: git.NewHandler(p.store, git.HandlerOptions{OnPush: apiserver.PushHook(b.db, runs)}), Hub: hub,
 		CheckHookURL: guard.CheckURL,
 		RootURL:      c.RootURL, LinkURL: linkURL(c, addr), TemporalUIURL: c.TemporalUIURL, TemporalNamespace: b.config.TemporalNamespace,
-		Version: version, Registerer: b.registry, Logger: b.logger,
+		Version: version, Registerer: b.registry, Logger: b.logger, Limits: c.limits(), TrustedProxies: proxies,
 	})
 	if err != nil {
 		return nil, err
@@ -150,7 +156,8 @@ func assembleServer(ctx context.Context, b *backends, c serverConfig, secret sec
 	if err := p.gateway.Start(ctx); err != nil {
 		return nil, err
 	}
-	p.startLoops(b, temporal, runs, alerts.Run, hooks.Run)
+	sweeper := &audit.Sweeper{DB: b.db, Log: b.logger.With("component", "audit"), Keep: c.auditKeep()}
+	p.startLoops(b, temporal, runs, alerts.Run, hooks.Run, sweeper.Run)
 	return p, nil
 }
 
@@ -218,7 +225,7 @@ func linkURL(c serverConfig, addr net.Addr) string {
 	return "http://" + net.JoinHostPort("localhost", port)
 }
 
-func (p *serverPart) newGateway(b *backends, c serverConfig, k keys, tasks engine.Tasks, hub *loghub.Hub) error {
+func (p *serverPart) newGateway(b *backends, c serverConfig, k keys, tasks engine.Tasks, hub *loghub.Hub, proxies peer.Proxies) error {
 	chunks, err := logchunk.NewCodec()
 	if err != nil {
 		return err
@@ -228,7 +235,7 @@ func (p *serverPart) newGateway(b *backends, c serverConfig, k keys, tasks engin
 		Log: b.logger.With("component", "gateway"), Metrics: b.registry,
 	}, runnergw.Options{
 		RootURL: c.RootURL, ActionsURL: c.DefaultActionsURL, LostAfter: b.config.LostAfter, ConfirmWithin: c.ConfirmAfter,
-		CallEventName: b.config.CallEventName,
+		CallEventName: b.config.CallEventName, TrustedProxies: proxies,
 	})
 	return err
 }

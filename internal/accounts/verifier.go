@@ -43,13 +43,23 @@ func NewVerifier(p *Passwords, now func() time.Time) (*Verifier, error) {
 
 // Verify tells whether the password of an account is right; see [Passwords.Verify].
 func (v *Verifier) Verify(ctx context.Context, account int64, password, encoded string) (bool, error) {
-	key := string(v.hasher.Hash(fmt.Sprintf("%d\x00%s\x00%s", account, encoded, password)))
-	if until, ok := v.known.Get(key); ok && v.now().Before(until) {
+	if v.Remembers(account, password, encoded) {
 		return true, nil
 	}
+	key := v.key(account, password, encoded)
 	ok, err := v.passwords.Verify(ctx, password, encoded)
 	if ok {
 		v.known.Add(key, v.now().Add(rememberFor))
 	}
 	return ok, err
+}
+
+// Remembers tells whether the password was found right a short while ago, so that Verify costs nothing.
+func (v *Verifier) Remembers(account int64, password, encoded string) bool {
+	until, ok := v.known.Get(v.key(account, password, encoded))
+	return ok && v.now().Before(until)
+}
+
+func (v *Verifier) key(account int64, password, encoded string) string {
+	return string(v.hasher.Hash(fmt.Sprintf("%d\x00%s\x00%s", account, encoded, password)))
 }

@@ -19,9 +19,12 @@ import (
 	"github.com/compose-spec/compose-go/v2/cli"
 )
 
-// optional are variables that may stay empty: they belong to a profile, or to alerts, which nobody has to post.
-var optional = map[string]bool{"PAWL_RUNNER_TOKEN": true, "PAWL_ALERT_WEBHOOK_URL": true, "PAWL_ALERT_WEBHOOK_SECRET": true,
-	"PAWL_OLD_SECRET_KEYS": true}
+// optional are variables that may stay empty: they belong to a profile, to alerts, which nobody has to post, to proxies,
+// which need not be there, or to keys that were replaced.
+var optional = map[string]bool{
+	"PAWL_RUNNER_TOKEN": true, "PAWL_ALERT_WEBHOOK_URL": true, "PAWL_ALERT_WEBHOOK_SECRET": true, "PAWL_TRUSTED_PROXIES": true,
+	"PAWL_OLD_SECRET_KEYS": true,
+}
 
 func main() {
 	if len(os.Args) != 3 {
