@@ -26,6 +26,7 @@ type Trigger interface {
 	Cancel(ctx context.Context, run *db.Run, actor *db.Owner, force bool) error
 	Pause(ctx context.Context, run *db.Run, actor *db.Owner) error
 	Resume(ctx context.Context, run *db.Run, actor *db.Owner) error
+	Delete(ctx context.Context, repo *db.Repository, run int64) error
 	Approve(ctx context.Context, run *db.Run, actor *db.Owner) error
 	Review(ctx context.Context, r trigger.ReviewRequest) ([]db.Deployment, error)
 
@@ -79,6 +80,7 @@ type Config struct {
 	LogPoll      time.Duration // between two looks for new rows of a followed log; default 1 s
 	LogHeartbeat time.Duration // between two comments in a quiet stream; default 15 s
 	MaxStreams   int           // followed logs at once; default 1,000. More: 429
+	MaxLogScans  int           // zips of logs and searches in logs at once; default 16, negative: none. More: 429
 
 	Registerer prometheus.Registerer
 	Logger     *slog.Logger
@@ -98,6 +100,7 @@ func (c Config) withDefaults() Config {
 	c.LogPoll = cmp.Or(c.LogPoll, time.Second)
 	c.LogHeartbeat = cmp.Or(c.LogHeartbeat, 15*time.Second)
 	c.MaxStreams = cmp.Or(c.MaxStreams, 1000)
+	c.MaxLogScans = cmp.Or(c.MaxLogScans, 16)
 	if c.Now == nil {
 		c.Now = time.Now
 	}

@@ -24,6 +24,7 @@ type Server struct {
 	codec    *logchunk.Codec
 	panics   prometheus.Counter
 	streams  chan struct{} // one place for each followed log
+	scans    chan struct{} // one place for each call that reads many logs
 	handler  http.Handler
 
 	drain    sync.Once
@@ -38,6 +39,7 @@ func New(c Config) (*Server, error) {
 	}
 	s := &Server{Config: c.withDefaults(), draining: make(chan struct{})}
 	s.streams = make(chan struct{}, s.MaxStreams)
+	s.scans = make(chan struct{}, max(s.MaxLogScans, 0))
 	s.accounts = &accounts.Service{
 		DB: s.DB, Tokens: s.Tokens, Passwords: s.Passwords, Repositories: s.Repositories, CheckCloneURL: s.CheckCloneURL,
 	}
@@ -87,7 +89,7 @@ func (s *Server) endpoints() []endpoint {
 	for _, routes := range []func() []endpoint{
 		s.metaRoutes, s.userRoutes, s.tokenRoutes, s.orgRoutes, s.repoRoutes, s.runRoutes, s.runActionRoutes, s.runListRoutes,
 		s.timelineRoutes, s.jobRoutes, s.logRoutes, s.taskRoutes, s.workflowRoutes, s.scopedRoutes, s.environmentRoutes,
-		s.deploymentRoutes, s.settingsRoutes, s.runnerRoutes,
+		s.deploymentRoutes, s.settingsRoutes, s.runnerRoutes, s.runLogRoutes, s.runDeleteRoutes,
 	} {
 		all = append(all, routes()...)
 	}

@@ -16,6 +16,14 @@ const TaskQueue = "pawl"
 const (
 	RunWorkflowName = "Run"
 	JobWorkflowName = "Job"
+	// RetentionWorkflowName is the sweep over what has been kept for long enough.
+	RetentionWorkflowName = "Retention"
+)
+
+// RetentionWorkflowID names the one sweep, RetentionCron when it begins: six times an hour.
+const (
+	RetentionWorkflowID = "retention"
+	RetentionCron       = "*/10 * * * *"
 )
 
 // Names of signals.
