@@ -135,11 +135,23 @@ func (c *Client) CreateOutsideRepo(ctx context.Context, name, cloneURL string) (
 
 // Dispatch starts a workflow and returns the id of its run.
 func (c *Client) Dispatch(ctx context.Context, repo, workflow, ref string, inputs map[string]string) (int64, error) {
+	return c.DispatchOnce(ctx, repo, workflow, ref, inputs, "")
+}
+
+// DispatchOnce is Dispatch that may be repeated: for one key the server starts one run. An empty key starts one each time.
+func (c *Client) DispatchOnce(ctx context.Context, repo, workflow, ref string, inputs map[string]string, key string) (int64, error) {
+	path := fmt.Sprintf("/repos/%s/actions/workflows/%s/dispatches?return_run_details=true", repo, url.PathEscape(workflow))
+	req, err := c.request(ctx, http.MethodPost, path, map[string]any{"ref": ref, "inputs": inputs})
+	if err != nil {
+		return 0, err
+	}
+	if key != "" {
+		req.Header.Set("Idempotency-Key", key)
+	}
 	var out struct {
 		RunID int64 `json:"workflow_run_id"`
 	}
-	path := fmt.Sprintf("/repos/%s/actions/workflows/%s/dispatches?return_run_details=true", repo, url.PathEscape(workflow))
-	err := c.call(ctx, http.MethodPost, path, map[string]any{"ref": ref, "inputs": inputs}, &out)
+	err = c.do(req, &out)
 	return out.RunID, err
 }
 
@@ -205,6 +217,15 @@ func (c *Client) JobLog(ctx context.Context, repo string, job, limit int64) (str
 // TaskLog returns the whole log of one task of a job, at most limit bytes of it.
 func (c *Client) TaskLog(ctx context.Context, repo string, job, task, limit int64) (string, error) {
 	return c.text(ctx, fmt.Sprintf("/repos/%s/actions/jobs/%d/logs?task=%d", repo, job, task), limit)
+}
+
+// OpenJobLog returns the whole log of a job, to be read and closed.
+func (c *Client) OpenJobLog(ctx context.Context, repo string, job int64) (io.ReadCloser, error) {
+	resp, err := c.send(ctx, http.MethodGet, fmt.Sprintf("/repos/%s/actions/jobs/%d/logs", repo, job), nil)
+	if err != nil {
+		return nil, err
+	}
+	return resp.Body, nil
 }
 
 // text returns an answer that is no JSON.

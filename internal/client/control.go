@@ -55,6 +55,12 @@ func (c *Client) RerunJob(ctx context.Context, repo string, job int64) (Job, err
 	return out, c.call(ctx, http.MethodPost, fmt.Sprintf("/repos/%s/actions/jobs/%d/rerun", repo, job), nil, &out)
 }
 
+// RerunJobOf is RerunJob for a job that must be of the run.
+func (c *Client) RerunJobOf(ctx context.Context, repo string, run, job int64) (Job, error) {
+	var out Job
+	return out, c.call(ctx, http.MethodPost, fmt.Sprintf("/repos/%s/actions/runs/%d/jobs/%d/rerun", repo, run, job), nil, &out)
+}
+
 // TimelineEvent is one thing that was decided or happened in a run.
 type TimelineEvent struct {
 	At     time.Time `json:"at"`

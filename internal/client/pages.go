@@ -53,7 +53,8 @@ func withLimit(query url.Values, size int) url.Values {
 // readPage takes the entries out of an answer, and how many there are in all; 0 is not known.
 func readPage[T any](raw json.RawMessage, field string) (entries []T, total int, err error) {
 	if field == "" {
-		return entries, 0, json.Unmarshal(raw, &entries)
+		err = json.Unmarshal(raw, &entries)
+		return entries, 0, err
 	}
 	var answer map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &answer); err != nil {
