@@ -168,6 +168,9 @@ func (c *call) addToZip(w *zip.Writer, l taskLog) error {
 	}
 	reader := c.newLogReader(l.log, lastLine(task.Reason, task.StoppedAt))
 	defer reader.Close()
-	_, err = io.Copy(entry, reader)
+	n, err := io.Copy(entry, reader)
+	if err == nil && n < l.log.ByteCount {
+		err = fmt.Errorf("log of task %d has gone while it was read", task.ID)
+	}
 	return err
 }

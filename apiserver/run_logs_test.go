@@ -99,10 +99,19 @@ func TestZipThatBreaksOff(t *testing.T) {
 	repo := anna.pushed("demo")
 	run, _, logs := r.runWith(repo, "build")
 	logs[0].append(true, "hello")
-	r.sql(`UPDATE log_chunks SET data = 'no zstd'`)
-	req, err := http.NewRequestWithContext(t.Context(), "GET", r.url+"/api/v1"+repoPath(repo, "/actions/runs/%d/logs", run.ID), nil)
+	for _, broken := range []string{`UPDATE log_chunks SET data = 'no zstd'`, `DELETE FROM log_chunks`} {
+		r.sql(broken)
+		anna.breaksOff(repoPath(repo, "/actions/runs/%d/logs", run.ID))
+	}
+}
+
+// breaksOff downloads what has no whole answer.
+func (c *client) breaksOff(path string) {
+	t := c.rig.t
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), "GET", c.rig.url+"/api/v1"+path, nil)
 	require.NoError(t, err)
-	req.Header.Set("Authorization", anna.auth)
+	req.Header.Set("Authorization", c.auth)
 	response, err := http.DefaultTransport.RoundTrip(req)
 	if err == nil {
 		_, err = io.ReadAll(response.Body)
