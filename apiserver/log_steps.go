@@ -42,11 +42,13 @@ func (s logStep) end() int64 { return s.first + s.length }
 // holds tells whether the row is of this step.
 func (s logStep) holds(row int64) bool { return row >= s.first && row < s.end() }
 
-// logParts are the steps of a task with their parts of its log, and the log as a whole.
+// logParts are the steps of a task with their parts of its log, and the log as a whole. The task must have been read before
+// the log.
 func (c *call) logParts(j *db.Job, t *db.Task, log *db.TaskLog) (steps []logStep, whole logStep) {
 	steps = stepsOfLog(j, t, log.RowCount)
 	whole = logStep{status: t.Status.Status(), started: begun(t), stopped: t.StoppedAt, length: log.RowCount}
-	if log.IsSealed || t.Status.Final() && c.server.Now().Sub(t.StoppedAt) > sealGrace {
+	// A sealed log has all rows, but only the last report says how the steps share them.
+	if t.Status.Final() && (log.IsSealed || c.server.Now().Sub(t.StoppedAt) > sealGrace) {
 		for i := range steps {
 			steps[i].settled = true
 		}
