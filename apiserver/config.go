@@ -22,6 +22,7 @@ import (
 // Trigger starts, reruns and cancels runs, and lets them go on; *trigger.Service is one. Its errors are faults.
 type Trigger interface {
 	Dispatch(ctx context.Context, r trigger.DispatchRequest) (*db.Run, error)
+	DispatchOnce(ctx context.Context, r trigger.DispatchRequest, key string) (run int64, repeated bool, err error)
 	Rerun(ctx context.Context, r trigger.RerunRequest) (trigger.Rerun, error)
 	Cancel(ctx context.Context, run *db.Run, actor *db.Owner, force bool) error
 	Pause(ctx context.Context, run *db.Run, actor *db.Owner) error
@@ -33,6 +34,13 @@ type Trigger interface {
 	Workflows(ctx context.Context, repo *db.Repository) ([]trigger.Workflow, error)
 	Workflow(ctx context.Context, repo *db.Repository, file string) (*trigger.Workflow, error)
 	SetWorkflowDisabled(ctx context.Context, repo *db.Repository, file string, disabled bool) error
+
+	Commit(ctx context.Context, repo *db.Repository, ref string) (git.Commit, error)
+	Branch(ctx context.Context, repo *db.Repository, name string) (trigger.Branch, error)
+	Branches(ctx context.Context, repo *db.Repository, p db.Page) ([]trigger.Branch, int, error)
+
+	Content(ctx context.Context, repo *db.Repository, ref, path string) (trigger.Content, error)
+	ChangeFile(ctx context.Context, c trigger.FileChange) (git.Commit, error)
 
 	BeginPush(ctx context.Context, repo *db.Repository, pusher *db.Owner) (int64, error)
 	EndPush(ctx context.Context, repo *db.Repository, id int64) error

@@ -300,3 +300,7 @@ func (r *rig) finish(run *db.RunView, status string) {
 func repoPath(repo *db.Repository, format string, args ...any) string {
 	return "/repos/" + repo.FullName() + fmt.Sprintf(format, args...)
 }
+
+func newUser(login, visibility string) accounts.NewUser {
+	return accounts.NewUser{Login: login, Email: login + "@example.com", Password: password, Visibility: visibility}
+}

@@ -89,7 +89,8 @@ func (s *Server) endpoints() []endpoint {
 	for _, routes := range []func() []endpoint{
 		s.metaRoutes, s.userRoutes, s.tokenRoutes, s.orgRoutes, s.repoRoutes, s.runRoutes, s.runActionRoutes, s.runListRoutes,
 		s.timelineRoutes, s.jobRoutes, s.logRoutes, s.taskRoutes, s.workflowRoutes, s.scopedRoutes, s.environmentRoutes,
-		s.deploymentRoutes, s.settingsRoutes, s.runnerRoutes, s.runLogRoutes, s.runDeleteRoutes,
+		s.deploymentRoutes, s.settingsRoutes, s.runnerRoutes, s.repoListRoutes, s.branchRoutes, s.commitStatusRoutes,
+		s.artifactRoutes, s.contentRoutes, s.runLogRoutes, s.runDeleteRoutes,
 	} {
 		all = append(all, routes()...)
 	}

@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -32,6 +33,25 @@ func (d *DB) AccessTokens(ctx context.Context, user int64, p Page) ([]*AccessTok
 		return nil, 0, fmt.Errorf("access tokens: %w", err)
 	}
 	return tokens, n, nil
+}
+
+// AccessToken returns a user's token by its id, or, when id is 0, by its name. ErrNotFound if there is none.
+func (d *DB) AccessToken(ctx context.Context, user, id int64, name string) (*AccessToken, error) {
+	t := &AccessToken{}
+	q := d.NewSelect().Model(t).Where("user_id = ?", user)
+	if id != 0 {
+		q = q.Where("id = ?", id)
+	} else {
+		q = q.Where("name = ?", name)
+	}
+	err := q.Scan(ctx)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("access token: %w", err)
+	}
+	return t, nil
 }
 
 // DeleteAccessToken removes a user's token by its id, or, when id is 0, by its name. ErrNotFound if there is none.

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/pawl-ci/pawl/db"
+	"github.com/pawl-ci/pawl/internal/ci"
 	"github.com/pawl-ci/pawl/internal/engine"
 	"github.com/pawl-ci/pawl/internal/logchunk"
 	"github.com/pawl-ci/pawl/internal/loghub"
@@ -36,7 +37,7 @@ type Options struct {
 	RootURL string
 	// ActionsURL is where `uses: owner/repo@ref` is cloned from; default RootURL, or the address the runner used.
 	ActionsURL string
-	// CallEventName is the event that jobs of called workflows see: CallEventCaller (default) or CallEventOwn.
+	// CallEventName is the event that jobs of called workflows see: ci.CallEventCaller (default) or ci.CallEventOwn.
 	CallEventName string
 }
 
@@ -47,7 +48,7 @@ func (o Options) withDefaults() Options {
 	o.ConfirmWithin = cmp.Or(o.ConfirmWithin, 30*time.Second)
 	o.LostAfter = cmp.Or(o.LostAfter, time.Minute)
 	o.MaxLogBytes = cmp.Or(o.MaxLogBytes, 1<<30)
-	o.CallEventName = cmp.Or(o.CallEventName, CallEventCaller)
+	o.CallEventName = cmp.Or(o.CallEventName, ci.CallEventCaller)
 	o.RootURL = strings.TrimRight(o.RootURL, "/")
 	o.ActionsURL = strings.TrimRight(o.ActionsURL, "/")
 	return o
@@ -71,7 +72,7 @@ type Deps struct {
 
 // check finds what has no meaning; defaults are set.
 func (o Options) check() error {
-	if o.CallEventName != CallEventCaller && o.CallEventName != CallEventOwn {
+	if o.CallEventName != ci.CallEventCaller && o.CallEventName != ci.CallEventOwn {
 		return fmt.Errorf("runner gateway: there is no event %q for called workflows", o.CallEventName)
 	}
 	return nil

@@ -21,6 +21,7 @@ type backendConfig struct {
 	TemporalNamespace string        `name:"temporal-namespace" env:"PAWL_TEMPORAL_NAMESPACE" default:"pawl" help:"Temporal namespace of this installation."`
 	ProfileAddr       string        `name:"profile-addr" env:"PAWL_PROFILE_ADDR" help:"Address to serve Go profiles on (/debug/pprof); keep it private. Unset: none."`
 	LostAfter         time.Duration `name:"lost-after" env:"PAWL_LOST_AFTER" default:"60s" help:"How long a runner may be silent before its task is given up and the job is offered again."`
+	CallEventName     string        `name:"call-event-name" env:"PAWL_CALL_EVENT_NAME" enum:"caller,workflow_call" default:"caller" help:"Event that jobs of called workflows see: that of the caller, as on GitHub, or workflow_call, as on Gitea."`
 }
 
 // secretConfig holds the key under which tokens are hashed. All server processes of an installation share it.
@@ -76,7 +77,6 @@ type serverConfig struct {
 	TemporalUIURL     string        `name:"temporal-ui-url" env:"PAWL_TEMPORAL_UI_URL" help:"Address of the Temporal UI, for links to the history of a run."`
 	DefaultActionsURL string        `name:"default-actions-url" env:"PAWL_DEFAULT_ACTIONS_URL" help:"Host of actions that are named owner/repo@ref. Unset: this server."`
 	ConfirmAfter      time.Duration `name:"confirm-after" env:"PAWL_CONFIRM_AFTER" default:"30s" help:"How long a runner that took a task may take to report first, before the job is offered again."`
-	CallEventName     string        `name:"call-event-name" env:"PAWL_CALL_EVENT_NAME" enum:"caller,workflow_call" default:"caller" help:"Event that jobs of called workflows see: that of the caller, as on GitHub, or workflow_call, as on Gitea."`
 	MaxLogBytes       int64         `name:"max-log-bytes" env:"PAWL_MAX_LOG_BYTES" default:"1073741824" help:"Largest log of one task in bytes, as it is downloaded; what follows is dropped, and the job goes on."`
 	DrainTimeout      time.Duration `name:"drain-timeout" env:"PAWL_DRAIN_TIMEOUT" default:"15s" help:"How long requests may take to finish when the server is told to stop."`
 }

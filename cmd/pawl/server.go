@@ -181,7 +181,7 @@ func (p *serverPart) newGateway(b *backends, c serverConfig, k keys, tasks engin
 		Log: b.logger.With("component", "gateway"), Metrics: b.registry,
 	}, runnergw.Options{
 		RootURL: c.RootURL, ActionsURL: c.DefaultActionsURL, LostAfter: b.config.LostAfter, ConfirmWithin: c.ConfirmAfter,
-		CallEventName: c.CallEventName, MaxLogBytes: c.MaxLogBytes,
+		CallEventName: b.config.CallEventName, MaxLogBytes: c.MaxLogBytes,
 	})
 	return err
 }
