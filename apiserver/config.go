@@ -15,6 +15,7 @@ import (
 	"github.com/pawl-ci/pawl/db"
 	"github.com/pawl-ci/pawl/internal/accounts"
 	"github.com/pawl-ci/pawl/internal/git"
+	"github.com/pawl-ci/pawl/internal/secretbox"
 	"github.com/pawl-ci/pawl/internal/token"
 	"github.com/pawl-ci/pawl/internal/trigger"
 )
@@ -60,6 +61,7 @@ type LogWaker interface {
 type Config struct {
 	DB        *db.DB
 	Tokens    *token.Hasher
+	Keys      *secretbox.Keyring // seals secrets and registration tokens
 	Passwords *accounts.Passwords
 	// Repositories makes the git repositories of new rows; CheckCloneURL refuses addresses of outside ones, and nil
 	// allows none.
@@ -119,7 +121,7 @@ func (c Config) withDefaults() Config {
 }
 
 func (c Config) check() error {
-	if c.DB == nil || c.Tokens == nil || c.Passwords == nil || c.Repositories == nil || c.Trigger == nil ||
+	if c.DB == nil || c.Tokens == nil || c.Keys == nil || c.Passwords == nil || c.Repositories == nil || c.Trigger == nil ||
 		c.Git == nil || c.Hub == nil || c.Registerer == nil || c.Logger == nil {
 		return errors.New("api server: a part is missing")
 	}
