@@ -25,6 +25,10 @@ type Waker interface {
 
 // Activities is the set of all activities.
 type Activities struct {
+	// Retention is how long things are kept where their repository does not say; the zero value is for ever. It is set
+	// before the worker starts.
+	Retention db.Retention
+
 	db      *db.DB
 	waker   Waker
 	metrics *Metrics
@@ -75,6 +79,9 @@ func (a *Activities) Register(r Registry) {
 		workflows.ActivityCheckTask:     a.CheckTask,
 		workflows.ActivityEndTask:       a.EndTask,
 		workflows.ActivitySuperviseTask: a.SuperviseTask,
+		workflows.ActivityExpireLogs:    a.ExpireLogs,
+		workflows.ActivityDeleteRuns:    a.DeleteRuns,
+		workflows.ActivityDiscardLogs:   a.DiscardLogs,
 	} {
 		r.RegisterActivityWithOptions(fn, activity.RegisterOptions{Name: name})
 	}

@@ -16,7 +16,16 @@ type Metrics struct {
 	jobs    *prometheus.CounterVec
 	retries *prometheus.CounterVec
 	faults  *prometheus.CounterVec
+	sweeps  *prometheus.CounterVec
 }
+
+// What the retention sweep removes.
+const (
+	removedLogs     = "logs"
+	removedLogBytes = "log_bytes" // of logs as downloaded
+	removedRuns     = "runs"
+	removedChunks   = "log_chunks"
+)
 
 // NewMetrics registers the metrics of this package.
 func NewMetrics(r prometheus.Registerer) *Metrics {
@@ -33,6 +42,9 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		faults: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "pawl_job_faults_total", Help: "Jobs that were ended by a fault and not by their steps, by its class.",
 		}, []string{"class"}),
+		sweeps: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "pawl_retention_removed_total", Help: "What was removed because it had been kept for long enough, by kind.",
+		}, []string{"kind"}),
 	}
 	// Prometheus cannot see the first increase of a series that was not there before.
 	for _, s := range []ci.Status{ci.StatusSuccess, ci.StatusFailure, ci.StatusCancelled, ci.StatusSkipped} {
@@ -45,7 +57,10 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	for _, c := range []ci.ErrorClass{ci.ErrorTransient, ci.ErrorPermanent, ci.ErrorUnknown} {
 		m.faults.WithLabelValues(string(c))
 	}
-	r.MustRegister(m.runs, m.jobs, m.retries, m.faults)
+	for _, kind := range []string{removedLogs, removedLogBytes, removedRuns, removedChunks} {
+		m.sweeps.WithLabelValues(kind)
+	}
+	r.MustRegister(m.runs, m.jobs, m.retries, m.faults, m.sweeps)
 	return m
 }
 
@@ -60,6 +75,8 @@ func (m *Metrics) recorded(s workflows.Step) {
 		m.runs.WithLabelValues(conclusion(s.Status)).Inc()
 	}
 }
+
+func (m *Metrics) removed(kind string, n int64) { m.sweeps.WithLabelValues(kind).Add(float64(n)) }
 
 // causeFailure is why a job is tried again that has failed and whose file asks for it.
 const causeFailure = "failure"

@@ -1,6 +1,7 @@
 package apiserver
 
 import (
+	"net/url"
 	"strings"
 	"time"
 
@@ -85,7 +86,7 @@ func showWorkflow(root string, w trigger.Workflow, repo *db.Repository) *apiWork
 	return &apiWorkflow{
 		ID: w.File, Name: w.Name, Path: w.Path, State: state, CreatedAt: shown(w.Changed), UpdatedAt: shown(w.Changed),
 		URL: l.workflow(w.File), HTMLURL: l.html + "/src/branch/" + escapePath(w.Branch) + "/" + escapePath(w.Path),
-		BadgeURL: l.html + "/actions/workflows/" + escapePath(w.File) + "/badge.svg?branch=" + escapePath(w.Branch),
+		BadgeURL: l.html + "/actions/workflows/" + escapePath(w.File) + "/badge.svg?branch=" + url.QueryEscape(w.Branch),
 	}
 }
 

@@ -30,6 +30,7 @@ type Trigger interface {
 	Cancel(ctx context.Context, run *db.Run, actor *db.Owner, force bool) error
 	Pause(ctx context.Context, run *db.Run, actor *db.Owner) error
 	Resume(ctx context.Context, run *db.Run, actor *db.Owner) error
+	Delete(ctx context.Context, repo *db.Repository, run int64) error
 	Approve(ctx context.Context, run *db.Run, actor *db.Owner) error
 	Review(ctx context.Context, r trigger.ReviewRequest) ([]db.Deployment, error)
 
@@ -103,6 +104,7 @@ type Config struct {
 	EventPoll    time.Duration // between two looks for changes of status, while any are followed; default 500 ms
 	// StreamRecheck is how often it is asked whether who follows events still may; default 30 s.
 	StreamRecheck time.Duration
+	MaxLogScans   int // zips of logs and searches in logs at once; default 16, negative: none. More: 429
 
 	Registerer prometheus.Registerer
 	Logger     *slog.Logger
@@ -125,6 +127,7 @@ func (c Config) withDefaults() Config {
 	c.MaxStreams = cmp.Or(c.MaxStreams, 1000)
 	c.EventPoll = cmp.Or(c.EventPoll, 500*time.Millisecond)
 	c.StreamRecheck = cmp.Or(c.StreamRecheck, 30*time.Second)
+	c.MaxLogScans = cmp.Or(c.MaxLogScans, 16)
 	if c.Now == nil {
 		c.Now = time.Now
 	}

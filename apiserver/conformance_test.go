@@ -29,7 +29,6 @@ var notYet = []struct{ part, reason string }{
 	{"/actions/artifacts/{artifact_id}", "there are no artifacts yet, each is 404"},
 	{"/actions/secrets", "secrets are not there yet"},
 	{"/actions/variables", "variables are not there yet"},
-	{"DELETE /repos/{owner}/{repo}/actions/runs/{run}", "deletion of runs is not there yet"},
 }
 
 const (

@@ -91,7 +91,7 @@ func (r *logReader) readEnd(p []byte) (int, error) {
 // load replaces the chunk in memory by the next one. A client that takes its pieces too slowly is cut off, one that
 // takes them may take as long as it likes.
 func (r *logReader) load() error {
-	_ = http.NewResponseController(r.call.w).SetWriteDeadline(time.Now().Add(progressTimeout))
+	r.call.setWriteDeadline(time.Now().Add(progressTimeout))
 	if r.next == nil {
 		r.next, r.stop = iter.Pull2(r.call.server.DB.LogChunks(r.call.ctx(), r.task, 0, r.rows))
 	}
@@ -117,7 +117,12 @@ func (r *logReader) Close() {
 	}
 	r.stop()
 	r.next, r.stop = nil, nil
-	_ = http.NewResponseController(r.call.w).SetWriteDeadline(time.Time{})
+	r.call.setWriteDeadline(time.Time{})
+}
+
+// setWriteDeadline bounds what is written from now on; the zero time ends that. Not every writer has deadlines (tests).
+func (c *call) setWriteDeadline(at time.Time) {
+	_ = http.NewResponseController(c.w).SetWriteDeadline(at)
 }
 
 // logFailure says in the server's log why a client got less than it was promised. That the client has gone away is

@@ -107,7 +107,7 @@ func (f *follower) run() error {
 		return err
 	}
 	if state.Expired {
-		return fault.NotFound("logs have been cleaned up")
+		return fault.NotFound(textLogsExpired)
 	}
 	if err := f.out.start(); err != nil || f.call.r.Method == http.MethodHead {
 		return nil // the client is gone, or asked for the header only

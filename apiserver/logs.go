@@ -17,22 +17,34 @@ import (
 
 func (s *Server) logRoutes() []endpoint {
 	return []endpoint{
-		{http.MethodGet, job + "/logs", reader(), downloadLog},
+		{http.MethodGet, job + "/logs", reader(), getLog},
 		{http.MethodGet, job + "/logs/stream", reader(), streamLog},
 	}
 }
 
-// downloadLog serves the log of the job's latest task, or of the one in ?task=, as it is now, also while the job runs
-// (rest-api.md §3.3).
-func downloadLog(c *call) error {
+// getLog serves the log of the job's latest task, or of the one in ?task=: as a file, or a page of it as JSON when the
+// query has step, cursor or limit.
+func getLog(c *call) error {
 	v, err := c.server.DB.Job(c.ctx(), c.repo.ID, c.id("job_id"))
 	if err != nil {
 		return err
 	}
+	return c.serveLog(v)
+}
+
+func (c *call) serveLog(v *db.JobView) error {
 	task, err := c.loggedTask(v.Job)
 	if err != nil {
 		return err
 	}
+	if c.wantsLogPage() {
+		return c.pageLog(v, task)
+	}
+	return c.downloadLog(v, task)
+}
+
+// downloadLog serves the log of a task as it is now, also while the job runs (rest-api.md §3.3).
+func (c *call) downloadLog(v *db.JobView, task *db.Task) error {
 	log, err := c.logOf(task.ID)
 	if err != nil {
 		return err
@@ -89,16 +101,21 @@ func lastLine(reason string, at time.Time) string {
 // logOf is how much log a task has, if it has any that can be read.
 func (c *call) logOf(task int64) (*db.TaskLog, error) {
 	log, err := c.server.DB.TaskLog(c.ctx(), task)
-	if errors.Is(err, db.ErrNotFound) {
-		return nil, fault.NotFound("logs not found")
-	}
 	if err != nil {
-		return nil, err
+		return nil, logFault(err)
 	}
 	if !log.ExpiredAt.IsZero() {
-		return nil, fault.NotFound("logs have been cleaned up")
+		return nil, fault.NotFound(textLogsExpired)
 	}
 	return log, nil
+}
+
+// logFault is for tasks that have no log.
+func logFault(err error) error {
+	if errors.Is(err, db.ErrNotFound) {
+		return fault.NotFound("logs not found")
+	}
+	return err
 }
 
 // logName is <workflow>-<job>-<task>.log.

@@ -34,6 +34,7 @@ type Server struct {
 	audit    *audit.Recorder
 	refusals *ratelimit.Buckets // of the audit log
 	compress func(http.Handler) http.Handler
+	scans    chan struct{} // one place for each call that reads many logs
 	handler  http.Handler
 
 	drain    sync.Once
@@ -49,6 +50,7 @@ func New(c Config) (*Server, error) {
 	s := &Server{Config: c.withDefaults(), draining: make(chan struct{})}
 	s.streams = make(chan struct{}, s.MaxStreams)
 	s.feed = statusfeed.New(statusfeed.Config{Log: s.DB, Logger: s.Logger, Every: s.EventPoll})
+	s.scans = make(chan struct{}, max(s.MaxLogScans, 0))
 	s.accounts = &accounts.Service{
 		DB: s.DB, Tokens: s.Tokens, Passwords: s.Passwords, Repositories: s.Repositories, CheckCloneURL: s.CheckCloneURL,
 	}
@@ -119,7 +121,7 @@ func (s *Server) endpoints() []endpoint {
 		s.timelineRoutes, s.jobRoutes, s.logRoutes, s.taskRoutes, s.workflowRoutes, s.scopedRoutes, s.environmentRoutes,
 		s.deploymentRoutes, s.settingsRoutes, s.runnerRoutes, s.repoListRoutes, s.branchRoutes, s.commitStatusRoutes,
 		s.artifactRoutes, s.contentRoutes, s.secretRoutes, s.variableRoutes, s.eventRoutes, s.hookRoutes,
-		s.auditRoutes,
+		s.auditRoutes, s.runLogRoutes, s.runDeleteRoutes,
 	} {
 		all = append(all, routes()...)
 	}

@@ -38,6 +38,15 @@ type apiRepoSettings struct {
 	Paused bool `json:"paused"`
 	// Approval is which new runs wait until a writer lets them begin: none or all.
 	Approval db.ApprovalPolicy `json:"approval"`
+	apiRetention
+}
+
+// apiRetention is for how many days things are kept after the end of a run; 0 is for as long as the installation keeps
+// them. Logs of runs that failed are kept no shorter than those of others.
+type apiRetention struct {
+	LogRetentionDays       int `json:"log_retention_days"`
+	FailedLogRetentionDays int `json:"failed_log_retention_days"`
+	RunRetentionDays       int `json:"run_retention_days"`
 }
 
 // maxJobLimit is the largest limit that can be set.
@@ -57,6 +66,10 @@ func getRepoSettings(c *call) error {
 	}
 	return c.json(http.StatusOK, apiRepoSettings{
 		apiOwnerSettings: apiOwnerSettings{MaxRunningJobs: most}, Paused: !c.repo.PausedAt.IsZero(), Approval: c.repo.Approval,
+		apiRetention: apiRetention{
+			LogRetentionDays: c.repo.LogRetentionDays, FailedLogRetentionDays: c.repo.FailedLogRetentionDays,
+			RunRetentionDays: c.repo.RunRetentionDays,
+		},
 	})
 }
 
@@ -65,11 +78,22 @@ type repoSettingsChange struct {
 	MaxRunningJobs optional[int]      `json:"max_running_jobs"`
 	Paused         *bool              `json:"paused"`
 	Approval       *db.ApprovalPolicy `json:"approval"`
+
+	LogRetentionDays       *int `json:"log_retention_days"`
+	FailedLogRetentionDays *int `json:"failed_log_retention_days"`
+	RunRetentionDays       *int `json:"run_retention_days"`
 }
 
 func (in repoSettingsChange) check() error {
 	if in.Approval != nil && *in.Approval != db.ApproveNone && *in.Approval != db.ApproveAll {
 		return fault.Unprocessable("In(none,all)").In("Approval")
+	}
+	for field, days := range map[string]*int{
+		"LogRetentionDays": in.LogRetentionDays, "FailedLogRetentionDays": in.FailedLogRetentionDays, "RunRetentionDays": in.RunRetentionDays,
+	} {
+		if days != nil && (*days < 0 || *days > db.MaxRetentionDays) {
+			return fault.Unprocessable("Range(0,%d)", db.MaxRetentionDays).In(field)
+		}
 	}
 	return checkJobLimit(in.MaxRunningJobs.Value)
 }
@@ -84,6 +108,7 @@ func editRepoSettings(c *call) error {
 	}
 	err := c.server.DB.EditRepository(c.ctx(), c.repo.ID, db.RepositoryChange{
 		By: c.caller.user.ID, Approval: in.Approval, Paused: in.Paused, SetLimit: in.MaxRunningJobs.Given, Limit: in.MaxRunningJobs.Value,
+		LogDays: in.LogRetentionDays, FailedLogDays: in.FailedLogRetentionDays, RunDays: in.RunRetentionDays,
 	})
 	if err != nil {
 		return err

@@ -12,19 +12,33 @@ func TestRepositorySettings(t *testing.T) {
 	anna, ben := r.user("anna"), r.user("ben")
 	repo := anna.pushed("demo")
 	path := repoPath(repo, "/actions/settings")
-	require.Equal(t, map[string]any{"max_running_jobs": nil, "paused": false, "approval": "none"}, anna.do("GET", path, nil).wants(http.StatusOK))
+	settings := func(most any, paused bool, approval string) map[string]any {
+		return map[string]any{
+			"max_running_jobs": most, "paused": paused, "approval": approval,
+			"log_retention_days": 0.0, "failed_log_retention_days": 0.0, "run_retention_days": 0.0,
+		}
+	}
+	require.Equal(t, settings(nil, false, "none"), anna.do("GET", path, nil).wants(http.StatusOK))
 
 	out := anna.do("PATCH", path, `{"max_running_jobs":3}`).wants(http.StatusOK)
-	require.Equal(t, map[string]any{"max_running_jobs": 3.0, "paused": false, "approval": "none"}, out)
+	require.Equal(t, settings(3.0, false, "none"), out)
 	out = anna.do("PATCH", path, `{"paused":true,"approval":"all"}`).wants(http.StatusOK)
-	require.Equal(t, map[string]any{"max_running_jobs": 3.0, "paused": true, "approval": "all"}, out)
+	require.Equal(t, settings(3.0, true, "all"), out)
 	require.Equal(t, out, anna.do("PATCH", path, `{}`).wants(http.StatusOK), "what is absent stays")
 	require.Equal(t, out, anna.do("GET", path, nil).wants(http.StatusOK))
 	out = anna.do("PATCH", path, `{"max_running_jobs":null,"paused":false}`).wants(http.StatusOK)
-	require.Equal(t, map[string]any{"max_running_jobs": nil, "paused": false, "approval": "all"}, out)
+	require.Equal(t, settings(nil, false, "all"), out)
 	require.Equal(t, 0.0, anna.do("PATCH", path, `{"max_running_jobs":0}`).wants(http.StatusOK)["max_running_jobs"])
 
+	out = anna.do("PATCH", path, `{"log_retention_days":7,"failed_log_retention_days":30}`).wants(http.StatusOK)
+	require.Equal(t, []any{7.0, 30.0, 0.0}, []any{out["log_retention_days"], out["failed_log_retention_days"], out["run_retention_days"]})
+	out = anna.do("PATCH", path, `{"log_retention_days":0,"run_retention_days":365}`).wants(http.StatusOK)
+	require.Equal(t, []any{0.0, 30.0, 365.0}, []any{out["log_retention_days"], out["failed_log_retention_days"], out["run_retention_days"]})
+
 	for message, body := range map[string]string{
+		"[LogRetentionDays]: Range(0,36500)":           `{"log_retention_days":-1}`,
+		"[FailedLogRetentionDays]: Range(0,36500)":     `{"failed_log_retention_days":36501}`,
+		"[RunRetentionDays]: Range(0,36500)":           `{"run_retention_days":-1}`,
 		"[MaxRunningJobs]: Range(0,1000000)":           `{"max_running_jobs":-1}`,
 		"[MaxRunningJobs]: a string does not fit here": `{"max_running_jobs":"3"}`,
 		"[MaxRunningJobs]: a number does not fit here": `{"max_running_jobs":1.5}`,

@@ -18,7 +18,7 @@ type webRoute struct {
 }
 
 func (s *Server) webRoutes() []webRoute {
-	return slices.Concat(s.gitRoutes(), s.pageRoutes(), s.webActionRoutes())
+	return slices.Concat(s.gitRoutes(), s.pageRoutes(), s.webActionRoutes(), s.webViewRoutes(), s.badgeRoutes())
 }
 
 // registerWeb adds a route whose errors are plain text, and which asks for credentials where none were given.

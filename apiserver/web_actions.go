@@ -16,6 +16,7 @@ func (s *Server) webActionRoutes() []webRoute {
 	return []webRoute{
 		post("/cancel", func(c *call) error { return c.cancel(false) }),
 		post("/approve", webApprove),
+		post("/delete", (*call).deleteRun),
 		post("/rerun", func(c *call) error { _, err := c.rerun(0, false); return err }),
 		post("/rerun-failed", func(c *call) error { _, err := c.rerun(0, true); return err }),
 		post("/jobs/{job}/rerun", webRerunJob),

@@ -5,3 +5,9 @@ var HotGateQueries = map[string]string{"peers": peersQuery, "grant": grantQuery,
 
 // AuditQuery is the statement of AuditLog, for tests that look at its plan.
 func AuditQuery(f AuditFilter) (string, []any) { return f.query() }
+
+// The queries of the retention sweep.
+const (
+	DueLogsQuery = dueLogs
+	DueRunsQuery = dueRuns
+)

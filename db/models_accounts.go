@@ -88,6 +88,10 @@ type Repository struct {
 	PausedBy int64     `bun:",notnull"`
 	// Approval says which new runs wait for an approval.
 	Approval ApprovalPolicy `bun:",notnull,nullzero,default:'none'"`
+	// For how many days logs, logs of failed runs, and runs are kept; 0 is for as long as the installation keeps them.
+	LogRetentionDays       int `bun:",notnull"`
+	FailedLogRetentionDays int `bun:",notnull"`
+	RunRetentionDays       int `bun:",notnull"`
 
 	Owner *Owner `bun:"rel:belongs-to,join:owner_id=id"`
 

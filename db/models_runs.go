@@ -47,6 +47,8 @@ type Run struct {
 	UpdatedAt    time.Time `bun:",nullzero,default:now()"`
 	StartedAt    time.Time `bun:",nullzero"`
 	StoppedAt    time.Time `bun:",nullzero"`
+	// LogsExpiredAt is when the logs of all its attempts have expired.
+	LogsExpiredAt time.Time `bun:",nullzero"`
 }
 
 // Approval is whether a run waits for somebody to let it begin (execution-semantics.md §8).

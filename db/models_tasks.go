@@ -163,4 +163,6 @@ type TaskLog struct {
 	ByteCount int64     `bun:",notnull"`
 	IsSealed  bool      `bun:",notnull"`
 	ExpiredAt time.Time `bun:",nullzero"`
+	// IsTruncated: it has reached its limit, and what followed was dropped.
+	IsTruncated bool `bun:",notnull"`
 }

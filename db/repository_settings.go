@@ -16,6 +16,8 @@ type RepositoryChange struct {
 	// SetLimit says that Limit is to be set, of which nil means no limit (SetJobLimit).
 	SetLimit bool
 	Limit    *int
+	// For how many days things are kept; 0 is for as long as the installation keeps them.
+	LogDays, FailedLogDays, RunDays *int
 }
 
 // EditRepository changes settings of a repository in one transaction. The approval policy is for new runs; those that are
@@ -40,6 +42,9 @@ func (c RepositoryChange) apply(ctx context.Context, tx pgx.Tx, repo int64) erro
 			return err
 		}
 	}
+	if err := c.applyRetention(ctx, tx, repo); err != nil {
+		return err
+	}
 	switch {
 	case c.Paused == nil:
 		return nil
@@ -48,4 +53,15 @@ func (c RepositoryChange) apply(ctx context.Context, tx pgx.Tx, repo int64) erro
 	default:
 		return resumeRepository(ctx, tx, repo)
 	}
+}
+
+func (c RepositoryChange) applyRetention(ctx context.Context, tx pgx.Tx, repo int64) error {
+	if c.LogDays == nil && c.FailedLogDays == nil && c.RunDays == nil {
+		return nil
+	}
+	_, err := tx.Exec(ctx, `UPDATE repositories SET log_retention_days = coalesce($2, log_retention_days),
+			failed_log_retention_days = coalesce($3, failed_log_retention_days),
+			run_retention_days = coalesce($4, run_retention_days), updated_at = now() WHERE id = $1`,
+		repo, c.LogDays, c.FailedLogDays, c.RunDays)
+	return err
 }

@@ -137,7 +137,7 @@ func (j *Job) takeEnd(from *Job) {
 // nextAttempt compares and swaps the attempt of the run. A run that nobody has approved yet waits in its new attempt too.
 func nextAttempt(ctx context.Context, tx bun.Tx, n NewAttempt, run *Run) (*Attempt, error) {
 	q := tx.NewUpdate().Model(run).
-		Set("attempt = attempt + 1").Set("started_at = NULL").Set("stopped_at = NULL").Set("updated_at = now()").
+		Set("attempt = attempt + 1").Set("started_at = NULL").Set("stopped_at = NULL").Set("logs_expired_at = NULL").Set("updated_at = now()").
 		Set("status = CASE WHEN approval = 'needed' THEN 'blocked' ELSE 'waiting' END").
 		Where("id = ?", n.Run.ID).Where("attempt = ?", n.Run.Attempt)
 	if !n.Early {

@@ -58,7 +58,7 @@ type RunStep struct {
 }
 
 // RecordStep writes one move of a run in one transaction, and in one round trip unless gates are involved. It may be
-// repeated. The runs that it returns have news: their workflows are to be woken.
+// repeated. The runs that it returns have news: their workflows are to be woken. ErrNotFound: the run was deleted.
 func (d *DB) RecordStep(ctx context.Context, s RunStep) (wake []RunRef, err error) {
 	batch := &pgx.Batch{}
 	var left leftBehind
@@ -78,6 +78,9 @@ func (d *DB) RecordStep(ctx context.Context, s RunStep) (wake []RunRef, err erro
 	}
 	if err == nil {
 		err = d.endLeftTasks(ctx, left)
+	}
+	if isForeignKeyViolation(err) {
+		err = ErrNotFound // the run was deleted, and this is a repetition of its last step
 	}
 	if err != nil {
 		return nil, fmt.Errorf("record step of run %d: %w", s.RunID, err)

@@ -30,11 +30,14 @@ type LogAppend struct {
 	Bytes  int64
 	Chunks []LogChunk
 	Seal   bool
+	// Truncate says that the log has reached its limit.
+	Truncate bool
 }
 
 // appendLog locks one row for the length of one statement. The row is narrow and its update touches no index.
 const appendLog = `WITH log AS (
-		UPDATE task_logs SET row_count = row_count + $3, byte_count = byte_count + $4, is_sealed = $5
+		UPDATE task_logs SET row_count = row_count + $3, byte_count = byte_count + $4, is_sealed = $5,
+			is_truncated = is_truncated OR $9
 		WHERE task_id = $1 AND row_count = $2 AND NOT is_sealed RETURNING task_id
 	), chunk AS (
 		INSERT INTO log_chunks (task_id, first_row, row_count, data)
@@ -50,7 +53,7 @@ func (d *DB) AppendLog(ctx context.Context, a LogAppend) (ok bool, err error) {
 	for i, c := range a.Chunks {
 		first[i], rows[i], data[i] = c.FirstRow, int32(c.RowCount), c.Data
 	}
-	tag, err := d.Pool.Exec(ctx, appendLog, prepared, a.TaskID, a.Expected, a.Rows, a.Bytes, a.Seal, first, rows, data)
+	tag, err := d.Pool.Exec(ctx, appendLog, prepared, a.TaskID, a.Expected, a.Rows, a.Bytes, a.Seal, first, rows, data, a.Truncate)
 	if err != nil {
 		return false, fmt.Errorf("append log of task %d: %w", a.TaskID, err)
 	}
@@ -60,8 +63,8 @@ func (d *DB) AppendLog(ctx context.Context, a LogAppend) (ok bool, err error) {
 // TaskLog returns the counts of a task's log. ErrNotFound if there is no such task.
 func (d *DB) TaskLog(ctx context.Context, task int64) (*TaskLog, error) {
 	l := &TaskLog{TaskID: task}
-	err := d.Pool.QueryRow(ctx, `SELECT row_count, byte_count, is_sealed, coalesce(expired_at, '0001-01-01 00:00:00Z') FROM task_logs
-		WHERE task_id = $1`, prepared, task).Scan(&l.RowCount, &l.ByteCount, &l.IsSealed, &l.ExpiredAt)
+	err := d.Pool.QueryRow(ctx, `SELECT row_count, byte_count, is_sealed, coalesce(expired_at, '0001-01-01 00:00:00Z'), is_truncated
+		FROM task_logs WHERE task_id = $1`, prepared, task).Scan(&l.RowCount, &l.ByteCount, &l.IsSealed, &l.ExpiredAt, &l.IsTruncated)
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = ErrNotFound
 	}

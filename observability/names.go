@@ -49,6 +49,7 @@ func Metrics() []Metric {
 		{"pawl_queue_depth", gauge, nil, "offers that wait for a runner"},
 		{"pawl_queue_oldest_seconds", gauge, nil, "age of the oldest offer that waits"},
 		{"pawl_reconciler_repairs_total", counter, []string{"kind"}, "differences mended; stays 0 in health"},
+		{"pawl_retention_removed_total", counter, []string{"kind"}, "what had been kept for long enough: logs, log_bytes, log_chunks, runs"},
 		{"pawl_runners", gauge, []string{"state"}, "registered runners: idle, busy, offline or disabled"},
 		{"pawl_runs_total", counter, []string{"conclusion"}, "runs that ended"},
 		{"pawl_task_retries_total", counter, []string{"reason"}, "jobs offered again after a platform failure, or because their file asks for it"},

@@ -95,7 +95,7 @@ func (g *Gateway) knowLog(ctx context.Context, t *task, index int64) error {
 	if err != nil {
 		return storeFault(err)
 	}
-	t.log = logState{known: true, rows: l.RowCount, bytes: l.ByteCount, sealed: l.IsSealed}
+	t.log = logState{known: true, rows: l.RowCount, bytes: l.ByteCount, sealed: l.IsSealed, truncated: l.IsTruncated}
 	return nil
 }
 
@@ -133,24 +133,25 @@ func (g *Gateway) storeRows(ctx context.Context, t *task, p appendPlan) (done bo
 	t.log.rows += a.Rows
 	t.log.bytes += a.Bytes
 	t.log.sealed = a.Seal
+	t.log.truncated = t.log.truncated || a.Truncate
 	g.metrics.logBytes.Add(float64(a.Bytes))
 	g.logs.Publish(t.TaskID)
 	return true, nil
 }
 
-// encode turns rows into chunks of about logchunk.TargetBytes. Rows above the limit of the log are counted and not
-// stored; the last one that is stored says so.
+// encode turns rows into chunks of about logchunk.TargetBytes. In the place of the first row that would bring the log above
+// its limit stands one that says so; those behind it are counted and not stored, whatever the limit is later.
 func (g *Gateway) encode(a *db.LogAppend, b *buffers, l logState, rows []*runnerv1.LogRow) {
 	now := g.now()
 	var w logchunk.Writer
-	first, full := 0, l.bytes >= g.options.MaxLogBytes
-	for i := 0; i < len(rows) && !full; i++ {
-		row := rows[i]
-		b.text = w.AppendRow(b.text, rowClock(row, now), row.GetContent())
-		if full = l.bytes+a.Bytes+int64(len(b.text)) >= g.options.MaxLogBytes; full {
-			b.text = fmt.Appendf(b.text[:len(b.text)-1], limitNotice, g.options.MaxLogBytes)
+	first := 0
+	for i := 0; i < len(rows) && !l.truncated && !a.Truncate; i++ {
+		at, begin := rowClock(rows[i], now), len(b.text)
+		b.text = w.AppendRow(b.text, at, rows[i].GetContent())
+		if a.Truncate = l.bytes+a.Bytes+int64(len(b.text)) > g.options.MaxLogBytes; a.Truncate {
+			b.text = w.AppendRow(b.text[:begin], at, fmt.Sprintf(limitNotice, g.options.MaxLogBytes))
 		}
-		if full || len(b.text) >= logchunk.TargetBytes || i == len(rows)-1 {
+		if a.Truncate || len(b.text) >= logchunk.TargetBytes || i == len(rows)-1 {
 			a.Bytes += int64(len(b.text))
 			a.Chunks = append(a.Chunks, db.LogChunk{FirstRow: a.Expected + int64(first), RowCount: i + 1 - first, Data: b.chunk(g.chunks)})
 			first = i + 1
@@ -158,9 +159,8 @@ func (g *Gateway) encode(a *db.LogAppend, b *buffers, l logState, rows []*runner
 	}
 }
 
-// limitNotice ends the last row that is stored of a log that is too large. It is never cut, so the log is then at its
-// limit in any case.
-const limitNotice = " [this log has reached its limit of %d bytes; what follows is not stored]\n"
+// limitNotice is the last line of a log that is too large.
+const limitNotice = "Pawl: this log has reached its limit of %d bytes; the job goes on, and what follows is not stored"
 
 // rowClock is the time of a row: that of the runner, or now if it makes none.
 func rowClock(row *runnerv1.LogRow, now time.Time) time.Time {

@@ -42,6 +42,7 @@ type logState struct {
 	known       bool
 	rows, bytes int64
 	sealed      bool
+	truncated   bool // it has reached its limit
 }
 
 // due tells whether a heartbeat is to be sent, and notes that it is.

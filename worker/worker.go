@@ -96,6 +96,7 @@ func Register(r Registry, s *workflows.Settings) {
 	r.RegisterWorkflowWithOptions(s.Run, workflow.RegisterOptions{Name: workflows.RunWorkflowName})
 	r.RegisterWorkflowWithOptions(workflows.Job, workflow.RegisterOptions{Name: workflows.JobWorkflowName})
 	r.RegisterWorkflowWithOptions(workflows.Delivery, workflow.RegisterOptions{Name: workflows.DeliveryWorkflowName})
+	r.RegisterWorkflowWithOptions(workflows.Retention, workflow.RegisterOptions{Name: workflows.RetentionWorkflowName})
 }
 
 // Start begins to poll. It returns an error when Temporal cannot be reached.

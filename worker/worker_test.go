@@ -222,6 +222,7 @@ func TestWorker(t *testing.T) {
 	})
 
 	t.Run("webhooks are sent", in.testHooks)
+	t.Run("the retention sweep is scheduled once, and deletes what is due", func(t *testing.T) { in.testRetention(t) })
 
 	t.Run("the reconciler mends what crashes left", func(t *testing.T) { in.testReconciler(t) })
 	require.NoError(t, observability.CheckNames(in.registry))
@@ -231,8 +232,36 @@ func TestWorker(t *testing.T) {
 		pawl_runs_total{conclusion="cancelled"} 2
 		pawl_runs_total{conclusion="failure"} 1
 		pawl_runs_total{conclusion="skipped"} 0
-		pawl_runs_total{conclusion="success"} 3
+		pawl_runs_total{conclusion="success"} 4
 	`), "pawl_runs_total"))
+}
+
+func (in *installation) testRetention(t *testing.T) {
+	require.NoError(t, in.engine.EnsureRetention(t.Context()))
+	first, err := in.temporal.DescribeWorkflowExecution(t.Context(), workflows.RetentionWorkflowID, "")
+	require.NoError(t, err)
+	require.NoError(t, in.engine.EnsureRetention(t.Context()), "another worker starts")
+	again, err := in.temporal.DescribeWorkflowExecution(t.Context(), workflows.RetentionWorkflowID, "")
+	require.NoError(t, err)
+	require.Equal(t, first.WorkflowExecutionInfo.Execution.RunId, again.WorkflowExecutionInfo.Execution.RunId)
+
+	a := dbtest.Job("a")
+	run, _ := in.start(t, a)
+	in.finish(t, in.claim(t, a, 1), db.TaskSuccess)
+	in.awaitEnd(t, run)
+	days := 1
+	require.NoError(t, in.EditRepository(t.Context(), in.repo.ID, db.RepositoryChange{RunDays: &days}))
+	_, err = in.NewUpdate().Model(run).Set("stopped_at = now() - interval '2 days'").WherePK().Exec(t.Context())
+	require.NoError(t, err)
+	sweep, err := in.temporal.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: "sweep by hand", TaskQueue: workflows.TaskQueue},
+		workflows.RetentionWorkflowName)
+	require.NoError(t, err)
+	require.NoError(t, sweep.Get(t.Context(), nil))
+	left, err := in.NewSelect().Model(run).WherePK().Exists(t.Context())
+	require.NoError(t, err)
+	require.False(t, left)
+	days = 0
+	require.NoError(t, in.EditRepository(t.Context(), in.repo.ID, db.RepositoryChange{RunDays: &days}))
 }
 
 func (in *installation) testReconciler(t *testing.T) {

@@ -7,8 +7,9 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
-// Names of activities, which package activities implements. All but SuperviseTask and SendHook are local: they are single short
-// transactions, and a local activity costs no round trip to the Temporal server.
+// Names of activities, which package activities implements. Those of runs and jobs, but for
+// SuperviseTask, are local: they are single short transactions, and a local activity costs no round trip to the Temporal
+// server. SendHook and those of the retention sweep take longer, and are seen in histories.
 const (
 	ActivityLoadPlan      = "LoadPlan"
 	ActivityEnterGate     = "EnterGate"
@@ -23,6 +24,9 @@ const (
 	ActivityCheckTask     = "CheckTask"
 	ActivityEndTask       = "EndTask"
 	ActivitySuperviseTask = "SuperviseTask"
+	ActivityExpireLogs    = "ExpireLogs"
+	ActivityDeleteRuns    = "DeleteRuns"
+	ActivityDiscardLogs   = "DiscardLogs"
 
 	// Of webhooks; SendHook is not local.
 	ActivitySendHook   = "SendHook"

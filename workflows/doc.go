@@ -26,6 +26,11 @@
 // approval, the end of a job that it follows. Whoever changes them counts up `news` in the same transaction and sends
 // SignalChanged; the run then reads all of it (ReadNews, AdmitJobs). The reconciler signals again what was not read.
 //
+// # Retention
+//
+// Retention is a sweep by cron, of which there is one in an installation: logs that have been kept for long enough expire,
+// runs are deleted, and the chunks of both are removed. What is due stands in the rows, so a sweep that fails loses nothing.
+//
 // # Ids, signals, limits
 //
 // All names stand in names.go. A run has at most ci.MaxJobsPerRun jobs, callers and children counted, far below the

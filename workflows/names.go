@@ -20,6 +20,14 @@ const (
 	RunWorkflowName      = "Run"
 	JobWorkflowName      = "Job"
 	DeliveryWorkflowName = "Delivery"
+	// RetentionWorkflowName is the sweep over what has been kept for long enough.
+	RetentionWorkflowName = "Retention"
+)
+
+// RetentionWorkflowID names the one sweep, RetentionCron when it begins: six times an hour.
+const (
+	RetentionWorkflowID = "retention"
+	RetentionCron       = "*/10 * * * *"
 )
 
 // Names of signals.

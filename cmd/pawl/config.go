@@ -9,6 +9,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/pawl-ci/pawl/db"
 	"github.com/pawl-ci/pawl/internal/egress"
 	"github.com/pawl-ci/pawl/workflows"
 )
@@ -113,7 +114,16 @@ type serverConfig struct {
 	DefaultActionsURL string        `name:"default-actions-url" env:"PAWL_DEFAULT_ACTIONS_URL" help:"Host of actions that are named owner/repo@ref. Unset: this server."`
 	ConfirmAfter      time.Duration `name:"confirm-after" env:"PAWL_CONFIRM_AFTER" default:"30s" help:"How long a runner that took a task may take to report first, before the job is offered again."`
 	CloneAllowedHosts string        `name:"clone-allowed-hosts" env:"PAWL_CLONE_ALLOWED_HOSTS" default:"external" help:"Where outside repositories may be fetched from, as for hook-allowed-hosts. Unless it is *, redirects of such repositories are not followed."`
+	MaxLogBytes       int64         `name:"max-log-bytes" env:"PAWL_MAX_LOG_BYTES" default:"1073741824" help:"Largest log of one task in bytes, as it is downloaded; what follows is dropped, and the job goes on."`
 	DrainTimeout      time.Duration `name:"drain-timeout" env:"PAWL_DRAIN_TIMEOUT" default:"15s" help:"How long requests may take to finish when the server is told to stop."`
+}
+
+// Validate refuses a limit that would leave nothing.
+func (c serverConfig) Validate() error {
+	if c.MaxLogBytes <= 0 {
+		return errors.New("the largest log must be larger than 0 bytes")
+	}
+	return nil
 }
 
 // workerConfig configures the worker. Its limits reach jobs that start after a change.
@@ -124,6 +134,24 @@ type workerConfig struct {
 	MaxTries     int           `name:"max-tries" env:"PAWL_MAX_TRIES" default:"4" help:"How many runners may be lost over a job before it fails; 1: it is never offered again."`
 	HookTimeout  time.Duration `name:"hook-timeout" env:"PAWL_HOOK_TIMEOUT" default:"10s" help:"How long the receiver of a webhook may take to answer; at most 1m."`
 	StickyCache  int           `name:"sticky-cache" env:"PAWL_STICKY_CACHE" default:"4000" help:"Open workflows kept in memory."`
+
+	LogRetentionDays       int `name:"log-retention-days" env:"PAWL_LOG_RETENTION_DAYS" default:"90" help:"For how many days logs are kept after the end of their run, where its repository does not say; 0: for ever."`
+	FailedLogRetentionDays int `name:"failed-log-retention-days" env:"PAWL_FAILED_LOG_RETENTION_DAYS" default:"180" help:"The same for runs that failed, if it is longer; 0: for ever."`
+	RunRetentionDays       int `name:"run-retention-days" env:"PAWL_RUN_RETENTION_DAYS" default:"0" help:"For how many days whole runs are kept after their end, where their repository does not say; 0: for ever."`
+}
+
+func (c workerConfig) retention() db.Retention {
+	return db.Retention{LogDays: c.LogRetentionDays, FailedLogDays: c.FailedLogRetentionDays, RunDays: c.RunRetentionDays}
+}
+
+// Validate refuses numbers of days that make no sense.
+func (c workerConfig) Validate() error {
+	for _, days := range []int{c.LogRetentionDays, c.FailedLogRetentionDays, c.RunRetentionDays} {
+		if days < 0 || days > db.MaxRetentionDays {
+			return fmt.Errorf("days of retention must be from 0 to %d", db.MaxRetentionDays)
+		}
+	}
+	return nil
 }
 
 func (c workerConfig) settings(lostAfter time.Duration) workflows.Settings {

@@ -235,7 +235,7 @@ func (p *serverPart) newGateway(b *backends, c serverConfig, k keys, tasks engin
 		Log: b.logger.With("component", "gateway"), Metrics: b.registry,
 	}, runnergw.Options{
 		RootURL: c.RootURL, ActionsURL: c.DefaultActionsURL, LostAfter: b.config.LostAfter, ConfirmWithin: c.ConfirmAfter,
-		CallEventName: b.config.CallEventName, TrustedProxies: proxies,
+		CallEventName: b.config.CallEventName, TrustedProxies: proxies, MaxLogBytes: c.MaxLogBytes,
 	})
 	return err
 }

@@ -85,10 +85,15 @@ func startWorker(ctx context.Context, b *backends, c workerConfig, secret secret
 	if err != nil {
 		return nil, err
 	}
+	a.Retention = c.retention()
 	w := worker.New(b.temporal, a, worker.Options{
 		Settings: c.settings(b.config.LostAfter), StickyCache: c.StickyCache, Hooks: hooks,
 	})
 	if err := w.Start(); err != nil {
+		return nil, err
+	}
+	if err := temporal.EnsureRetention(ctx); err != nil {
+		w.Stop()
 		return nil, err
 	}
 	b.health.Register("worker", w.Check)

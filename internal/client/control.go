@@ -119,6 +119,10 @@ type Settings struct {
 	MaxRunningJobs *int   `json:"max_running_jobs"`
 	Paused         bool   `json:"paused"`
 	Approval       string `json:"approval"`
+	// For how many days things are kept after the end of a run; 0 is for as long as the installation keeps them.
+	LogRetentionDays       int `json:"log_retention_days"`
+	FailedLogRetentionDays int `json:"failed_log_retention_days"`
+	RunRetentionDays       int `json:"run_retention_days"`
 }
 
 // RepoSettings returns the settings of a repository.
@@ -127,7 +131,8 @@ func (c *Client) RepoSettings(ctx context.Context, repo string) (Settings, error
 	return out, c.call(ctx, http.MethodGet, "/repos/"+repo+"/actions/settings", nil, &out)
 }
 
-// EditRepoSettings changes the settings that the map has, and leaves the others: max_running_jobs (nil for no limit), paused, approval.
+// EditRepoSettings changes the settings that the map has, by the names that they have in JSON, and leaves the others; nil
+// as max_running_jobs is no limit.
 func (c *Client) EditRepoSettings(ctx context.Context, repo string, change map[string]any) error {
 	return c.call(ctx, http.MethodPatch, "/repos/"+repo+"/actions/settings", change, nil)
 }
