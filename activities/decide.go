@@ -168,7 +168,8 @@ func (k *knowledge) decideIf(q workflows.IfQuery) workflows.IfAnswer {
 // context is what the expressions of a job see.
 func (k *knowledge) context(job *db.Job, q workflows.IfQuery) workflowfile.JobContext {
 	c := workflowfile.JobContext{
-		GitHub: k.githubOf(job), Inputs: k.inputsOf(job), Budget: k.budget, Needs: map[string]workflowfile.NeedResult{},
+		GitHub: k.githubOf(job), Inputs: k.inputsOf(job), Vars: k.run.Vars, Budget: k.budget,
+		Needs:    map[string]workflowfile.NeedResult{},
 		FailFast: job.FailFast, MaxParallel: job.MaxParallel, Index: job.JobIndex, Total: job.JobTotal, Facts: q.Facts,
 	}
 	_ = json.Unmarshal(job.Matrix, &c.Matrix) // written by ourselves

@@ -119,7 +119,8 @@ func (x expander) call(job *db.Job, w *workflowfile.Workflow, q workflows.IfQuer
 		return e, hopeless(fmt.Errorf("inputs of caller %d: %w", job.ID, err))
 	}
 	plan, err := callee.Plan(workflowfile.PlanContext{
-		GitHub: x.githubIn(call.Inputs), Inputs: call.Inputs, Root: x.root(), Call: true, Priority: job.Priority, Budget: x.budget,
+		GitHub: x.githubIn(call.Inputs), Inputs: call.Inputs, Vars: x.run.Vars, Root: x.root(), Call: true, Priority: job.Priority,
+		Budget: x.budget,
 	})
 	if err != nil {
 		return e, err
@@ -175,7 +176,8 @@ func (a *Activities) concludeCall(ctx context.Context, attempt int64, x expander
 	if err != nil {
 		return err
 	}
-	outputs, err := callee.CallOutputs(workflowfile.JobContext{GitHub: x.githubIn(inputs), Inputs: inputs, Budget: x.budget}, resultsOf(children))
+	c := workflowfile.JobContext{GitHub: x.githubIn(inputs), Inputs: inputs, Vars: x.run.Vars, Budget: x.budget}
+	outputs, err := callee.CallOutputs(c, resultsOf(children))
 	if err != nil {
 		return err
 	}

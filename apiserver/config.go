@@ -61,6 +61,7 @@ type LogWaker interface {
 type Config struct {
 	DB        *db.DB
 	Tokens    *token.Hasher
+	Keys      *secretbox.Keyring // seals secrets and registration tokens
 	Passwords *accounts.Passwords
 	// Repositories makes the git repositories of new rows; CheckCloneURL refuses addresses of outside ones, and nil
 	// allows none.
@@ -69,8 +70,7 @@ type Config struct {
 	Trigger       Trigger
 	Git           GitHandler
 	Hub           LogWaker
-	// Keys seal the secrets of webhooks. CheckHookURL refuses addresses that are not sent to; nil refuses none.
-	Keys         *secretbox.Keyring
+	// CheckHookURL refuses addresses of webhooks that are not sent to; nil refuses none.
 	CheckHookURL func(*url.URL) error
 
 	// RootURL is the address that links begin with, without a slash at its end. Empty: that of each request (Host,
@@ -129,8 +129,8 @@ func (c Config) withDefaults() Config {
 }
 
 func (c Config) check() error {
-	if c.DB == nil || c.Tokens == nil || c.Passwords == nil || c.Repositories == nil || c.Trigger == nil ||
-		c.Git == nil || c.Hub == nil || c.Keys == nil || c.Registerer == nil || c.Logger == nil {
+	if c.DB == nil || c.Tokens == nil || c.Keys == nil || c.Passwords == nil || c.Repositories == nil || c.Trigger == nil ||
+		c.Git == nil || c.Hub == nil || c.Registerer == nil || c.Logger == nil {
 		return errors.New("api server: a part is missing")
 	}
 	return nil

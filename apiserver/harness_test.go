@@ -82,6 +82,8 @@ func newRig(t testing.TB, change ...func(*apiserver.Config)) *rig {
 	var err error
 	r.tokens, err = token.NewHasher([]byte("a key of this test only"))
 	require.NoError(t, err)
+	keys, err := secretbox.New([]byte("a key of this test only"))
+	require.NoError(t, err)
 	store, err := git.Open(t.Context(), git.Options{Root: filepath.Join(t.TempDir(), "repositories")})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
@@ -96,11 +98,11 @@ func newRig(t testing.TB, change ...func(*apiserver.Config)) *rig {
 	// Cheap hashes, so that tests are not about argon2.
 	passwords := accounts.NewPasswords(accounts.PasswordOptions{MemoryKiB: 8, Iterations: 1})
 	config := apiserver.Config{
-		DB: r.db, Tokens: r.tokens, Passwords: passwords, Repositories: store, Trigger: triggers, Hub: r.hub,
+		DB: r.db, Tokens: r.tokens, Keys: keys, Passwords: passwords, Repositories: store, Trigger: triggers, Hub: r.hub,
 		CheckCloneURL: func(url string) error { return git.CheckMirrorURL(url, git.MirrorOptions{}) },
 		Git:           git.NewHandler(store, git.HandlerOptions{OnPush: apiserver.PushHook(r.db, triggers)}),
 		TemporalUIURL: "http://temporal.example:8080", Version: "0.1.0-test", Registerer: r.registry, Logger: log,
-		LogPoll: 20 * time.Millisecond, EventPoll: 20 * time.Millisecond, Keys: testKeys(t),
+		LogPoll: 20 * time.Millisecond, EventPoll: 20 * time.Millisecond,
 	}
 	for _, c := range change {
 		c(&config)
@@ -115,7 +117,7 @@ func newRig(t testing.TB, change ...func(*apiserver.Config)) *rig {
 // testKeys are the keys of the installation of a test.
 func testKeys(t testing.TB) *secretbox.Keyring {
 	t.Helper()
-	keys, err := secretbox.New([]byte("a secret key of this test only"))
+	keys, err := secretbox.New([]byte("a key of this test only"))
 	require.NoError(t, err)
 	return keys
 }

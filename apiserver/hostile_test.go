@@ -43,6 +43,8 @@ var bodies = []string{
 	`{"content":"%%%","sha":"x"}`, `{"content":"eA==","sha":"x","branch":"..","author":{"name":"<","email":"\n"}}`, `{"content":{}}`,
 	`{"content":"eA==","message":"\u0000"}`, `{"content":"","branch":"none","author":{"name":"..."}}`,
 	`{"state":"\u0000"}`, `{"state":"success","target_url":"http://[::1","description":{}}`, `{"state":"pending"}`,
+	`{"data":"x","value":"x","description":{}}`, `{"data":null,"value":null}`, `{"data":{},"value":[]}`,
+	`{"data":"\ud800\u0001","value":"\ud800\u0001","description":"\u0001"}`, `{"value":"x","name":"\u0000"}`, `{"value":"x","name":"a b"}`,
 	`{"ref":"main","name":"x","username":"x","disabled":1e400,"scopes":["\u0000"],"permission":"read","role":"owner"}`,
 	strings.Repeat("[", 100_000), `{"inputs":{"` + strings.Repeat("a", 100_000) + `":"b"},"ref":"main"}`,
 }
@@ -81,8 +83,12 @@ func TestAllRoutesWithHostileValues(t *testing.T) {
 	task, _ := r.claim(job)
 	r.logger(task).append(true, "hello")
 	root.do("PUT", repoPath(repo, "/environments/prod"), nil).wants(http.StatusOK)
+	for _, level := range []string{repoPath(repo, ""), "/orgs/acme", "/user"} {
+		root.do("POST", level+"/actions/variables/GOOD", `{"value":"x"}`).wants(http.StatusCreated)
+	}
 	good := map[string]string{
 		"owner": "root1", "repo": "demo", "org": "acme", "username": "root1", "workflow_id": "ci.yml", "token": "test%20read:misc",
+		"secretname": "GOOD", "variablename": "GOOD",
 		"run": fmt.Sprint(run.Run.ID), "job_id": fmt.Sprint(job.ID), "job": fmt.Sprint(job.ID), "attempt": "1", "name": "prod",
 		"sha": run.Run.SHA, "ref": "main", "branch": "main", "id": fmt.Sprint(repo.ID), "artifact_id": "1",
 		"path":      ".gitea/workflows/ci.yml",

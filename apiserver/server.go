@@ -11,6 +11,7 @@ import (
 	"github.com/pawl-ci/pawl/internal/accounts"
 	"github.com/pawl-ci/pawl/internal/logchunk"
 	"github.com/pawl-ci/pawl/internal/statusfeed"
+	"github.com/pawl-ci/pawl/internal/vault"
 	"github.com/pawl-ci/pawl/observability"
 )
 
@@ -21,6 +22,7 @@ const apiPrefix = "/api/v1"
 type Server struct {
 	Config
 	accounts *accounts.Service
+	vault    *vault.Vault
 	verifier *accounts.Verifier
 	codec    *logchunk.Codec
 	panics   prometheus.Counter
@@ -44,6 +46,7 @@ func New(c Config) (*Server, error) {
 	s.accounts = &accounts.Service{
 		DB: s.DB, Tokens: s.Tokens, Passwords: s.Passwords, Repositories: s.Repositories, CheckCloneURL: s.CheckCloneURL,
 	}
+	s.vault = &vault.Vault{DB: s.DB, Keys: s.Keys, Tokens: s.Tokens}
 	var err error
 	if s.verifier, err = accounts.NewVerifier(s.Passwords, s.Now); err != nil {
 		return nil, err
@@ -91,7 +94,7 @@ func (s *Server) endpoints() []endpoint {
 		s.metaRoutes, s.userRoutes, s.tokenRoutes, s.orgRoutes, s.repoRoutes, s.runRoutes, s.runActionRoutes, s.runListRoutes,
 		s.timelineRoutes, s.jobRoutes, s.logRoutes, s.taskRoutes, s.workflowRoutes, s.scopedRoutes, s.environmentRoutes,
 		s.deploymentRoutes, s.settingsRoutes, s.runnerRoutes, s.repoListRoutes, s.branchRoutes, s.commitStatusRoutes,
-		s.artifactRoutes, s.contentRoutes, s.eventRoutes, s.hookRoutes,
+		s.artifactRoutes, s.contentRoutes, s.secretRoutes, s.variableRoutes, s.eventRoutes, s.hookRoutes,
 	} {
 		all = append(all, routes()...)
 	}

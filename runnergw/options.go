@@ -15,6 +15,7 @@ import (
 	"github.com/pawl-ci/pawl/internal/engine"
 	"github.com/pawl-ci/pawl/internal/logchunk"
 	"github.com/pawl-ci/pawl/internal/loghub"
+	"github.com/pawl-ci/pawl/internal/secretbox"
 	"github.com/pawl-ci/pawl/internal/token"
 )
 
@@ -60,6 +61,8 @@ type Deps struct {
 	Tasks engine.Tasks
 	// Tokens hashes the secrets of runners, registrations and tasks.
 	Tokens *token.Hasher
+	// Keys opens the secrets of jobs.
+	Keys *secretbox.Keyring
 	// RuntimeKey signs the runtime tokens of jobs (runner-protocol.md §9.1); at least 32 bytes.
 	RuntimeKey []byte
 	Logs       *loghub.Hub
@@ -80,7 +83,7 @@ func (o Options) check() error {
 
 func (d Deps) check() error {
 	switch {
-	case d.DB == nil, d.Tasks == nil, d.Tokens == nil, d.Logs == nil, d.Chunks == nil, d.Log == nil, d.Metrics == nil:
+	case d.DB == nil, d.Tasks == nil, d.Tokens == nil, d.Keys == nil, d.Logs == nil, d.Chunks == nil, d.Log == nil, d.Metrics == nil:
 		return errors.New("runner gateway: a dependency is missing")
 	case len(d.RuntimeKey) < 32:
 		return errors.New("runner gateway: the key of runtime tokens needs at least 32 bytes")

@@ -27,8 +27,25 @@ type backendConfig struct {
 // secretConfig holds the key under which tokens are hashed and secrets are sealed. All processes of an installation share
 // it.
 type secretConfig struct {
-	SecretKey     string `name:"secret-key" env:"PAWL_SECRET_KEY" help:"Secret key of the installation, at least 16 characters; give it by environment or file, not on the command line."`
-	SecretKeyFile string `name:"secret-key-file" env:"PAWL_SECRET_KEY_FILE" help:"File that holds the secret key."`
+	SecretKey         string `name:"secret-key" env:"PAWL_SECRET_KEY" help:"Secret key of the installation, at least 16 characters; give it by environment or file, not on the command line."`
+	SecretKeyFile     string `name:"secret-key-file" env:"PAWL_SECRET_KEY_FILE" help:"File that holds the secret key."`
+	OldSecretKeys     string `name:"old-secret-keys" env:"PAWL_OLD_SECRET_KEYS" help:"Keys that were the secret key before, separated by commas; give them by environment or file. What was sealed or hashed with them is still known."`
+	OldSecretKeysFile string `name:"old-secret-keys-file" env:"PAWL_OLD_SECRET_KEYS_FILE" help:"File that holds these keys, one on each line."`
+}
+
+// oldKeys are the keys that were the secret key before.
+func (c secretConfig) oldKeys() ([][]byte, error) {
+	text, err := secretOf(c.OldSecretKeys, c.OldSecretKeysFile)
+	if err != nil {
+		return nil, fmt.Errorf("old secret keys: %w", err)
+	}
+	var keys [][]byte
+	for _, key := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == '\n' }) {
+		if key = strings.TrimSpace(key); key != "" {
+			keys = append(keys, []byte(key))
+		}
+	}
+	return keys, nil
 }
 
 func (c secretConfig) key() ([]byte, error) {

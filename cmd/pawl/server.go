@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/pawl-ci/pawl/apiserver"
+	"github.com/pawl-ci/pawl/db"
 	"github.com/pawl-ci/pawl/internal/accounts"
 	"github.com/pawl-ci/pawl/internal/alert"
 	"github.com/pawl-ci/pawl/internal/engine"
@@ -25,6 +26,7 @@ import (
 	"github.com/pawl-ci/pawl/internal/secretbox"
 	"github.com/pawl-ci/pawl/internal/token"
 	"github.com/pawl-ci/pawl/internal/trigger"
+	"github.com/pawl-ci/pawl/internal/vault"
 	"github.com/pawl-ci/pawl/runnergw"
 )
 
@@ -96,6 +98,9 @@ func assembleServer(ctx context.Context, b *backends, c serverConfig, secret sec
 	if err != nil {
 		return nil, err
 	}
+	if err := keys.vault(b.db).SealOld(ctx); err != nil {
+		return nil, err
+	}
 	p := &serverPart{base: b, failed: make(chan error, 1)}
 	mirror, err := c.mirror()
 	if err != nil {
@@ -120,11 +125,11 @@ func assembleServer(ctx context.Context, b *backends, c serverConfig, secret sec
 		return nil, err
 	}
 	p.api, err = apiserver.New(apiserver.Config{
-		DB: b.db, Tokens: keys.tokens, Passwords: accounts.NewPasswords(accounts.PasswordOptions{}), Repositories: p.store,
+		DB: b.db, Tokens: keys.tokens, Keys: keys.seals, Passwords: accounts.NewPasswords(accounts.PasswordOptions{}), Repositories: p.store,
 		CheckCloneURL: func(url string) error { return git.CheckMirrorURL(url, mirror) },
 		Trigger:       runs, Git: git.NewHandler(p.store, git.HandlerOptions{OnPush: apiserver.PushHook(b.db, runs)}), Hub: hub,
-		Keys: keys.seals, CheckHookURL: guard.CheckURL,
-		RootURL: c.RootURL, LinkURL: linkURL(c, addr), TemporalUIURL: c.TemporalUIURL, TemporalNamespace: b.config.TemporalNamespace,
+		CheckHookURL: guard.CheckURL,
+		RootURL:      c.RootURL, LinkURL: linkURL(c, addr), TemporalUIURL: c.TemporalUIURL, TemporalNamespace: b.config.TemporalNamespace,
 		Version: version, Registerer: b.registry, Logger: b.logger,
 	})
 	if err != nil {
@@ -172,8 +177,8 @@ func newAlerts(b *backends, c serverConfig) (*alert.Deliverer, error) {
 // keys are what is derived from the secret key of an installation.
 type keys struct {
 	tokens  *token.Hasher
-	runtime []byte
 	seals   *secretbox.Keyring
+	runtime []byte
 }
 
 func deriveKeys(secret secretConfig) (keys, error) {
@@ -181,16 +186,24 @@ func deriveKeys(secret secretConfig) (keys, error) {
 	if err != nil {
 		return keys{}, err
 	}
-	hasher, err := newHasher(raw)
+	older, err := secret.oldKeys()
 	if err != nil {
 		return keys{}, err
 	}
-	runtime, err := token.Derive(raw, "runtime")
-	if err != nil {
+	var k keys
+	if k.tokens, err = newHasher(raw, older...); err != nil {
 		return keys{}, err
 	}
-	seals, err := secretbox.New(raw)
-	return keys{tokens: hasher, runtime: runtime, seals: seals}, err
+	if k.seals, err = secretbox.New(raw, older...); err != nil {
+		return keys{}, err
+	}
+	k.runtime, err = token.Derive(raw, "runtime")
+	return k, err
+}
+
+// vault keeps what is sealed in the database.
+func (k keys) vault(d *db.DB) *vault.Vault {
+	return &vault.Vault{DB: d, Keys: k.seals, Tokens: k.tokens}
 }
 
 // linkURL is the address in event payloads, which no request can tell.
@@ -211,7 +224,7 @@ func (p *serverPart) newGateway(b *backends, c serverConfig, k keys, tasks engin
 		return err
 	}
 	p.gateway, err = runnergw.New(runnergw.Deps{
-		DB: b.db, Tasks: tasks, Tokens: k.tokens, RuntimeKey: k.runtime, Logs: hub, Chunks: chunks,
+		DB: b.db, Tasks: tasks, Tokens: k.tokens, Keys: k.seals, RuntimeKey: k.runtime, Logs: hub, Chunks: chunks,
 		Log: b.logger.With("component", "gateway"), Metrics: b.registry,
 	}, runnergw.Options{
 		RootURL: c.RootURL, ActionsURL: c.DefaultActionsURL, LostAfter: b.config.LostAfter, ConfirmWithin: c.ConfirmAfter,
