@@ -34,7 +34,7 @@ var sealedRows = map[SealedTable]string{
 		WHERE substring(sealed FROM 1 FOR length($1::bytea)) <> $1::bytea AND id > $2 ORDER BY id LIMIT $3`,
 	SealedRegistrationTokens: `SELECT id, owner_id, repo_id, '', sealed, token FROM registration_tokens
 		WHERE is_active AND substring(sealed FROM 1 FOR length($1::bytea)) <> $1::bytea AND id > $2 ORDER BY id LIMIT $3`,
-	SealedHooks: `SELECT id, coalesce(owner_id, 0), coalesce(repo_id, 0), id::text, sealed, '' FROM hooks
+	SealedHooks: `SELECT id, coalesce(owner_id, 0), coalesce(repo_id, 0), id::text AS name, sealed, '' FROM hooks
 		WHERE substring(sealed FROM 1 FOR length($1::bytea)) <> $1::bytea AND id > $2 ORDER BY id LIMIT $3`,
 }
 
