@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
 
 	"github.com/pawl-ci/pawl/activities"
 	"github.com/pawl-ci/pawl/db"
@@ -86,6 +87,7 @@ func (h *hooks) run(id int64) {
 	var suite testsuite.WorkflowTestSuite
 	env := suite.NewTestWorkflowEnvironment()
 	env.SetTestTimeout(time.Minute)
+	env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: time.Minute}) // machines of CI are slow
 	h.activities.Register(env)
 	h.activities.RegisterSending(env)
 	env.ExecuteWorkflow(workflows.Delivery, workflows.DeliveryInput{DeliveryID: id})

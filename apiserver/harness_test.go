@@ -115,7 +115,7 @@ func newRig(t testing.TB, change ...func(*apiserver.Config)) *rig {
 // testKeys are the keys of the installation of a test.
 func testKeys(t testing.TB) *secretbox.Keyring {
 	t.Helper()
-	keys, err := secretbox.New([]byte("a secret key of this test only"))
+	keys, err := secretbox.New([]byte("a key of this test only"))
 	require.NoError(t, err)
 	return keys
 }

@@ -34,7 +34,7 @@ var sealedRows = map[SealedTable]string{
 		WHERE substring(sealed FROM 1 FOR length($1::bytea)) <> $1::bytea AND id > $2 ORDER BY id LIMIT $3`,
 	SealedRegistrationTokens: `SELECT id, owner_id, repo_id, '', sealed, token FROM registration_tokens
 		WHERE is_active AND substring(sealed FROM 1 FOR length($1::bytea)) <> $1::bytea AND id > $2 ORDER BY id LIMIT $3`,
-	SealedHooks: `SELECT id, coalesce(owner_id, 0), coalesce(repo_id, 0), '', sealed, '' FROM hooks
+	SealedHooks: `SELECT id, coalesce(owner_id, 0), coalesce(repo_id, 0), id::text AS name, sealed, '' FROM hooks
 		WHERE substring(sealed FROM 1 FOR length($1::bytea)) <> $1::bytea AND id > $2 ORDER BY id LIMIT $3`,
 }
 
@@ -68,11 +68,11 @@ func replaceSealed(ctx context.Context, tx pgx.Tx, t SealedTable, r SealedRow, f
 	switch t {
 	case SealedSecrets:
 		tag, err = tx.Exec(ctx, `UPDATE secrets SET sealed = $3 WHERE id = $1 AND sealed = $2`, r.ID, r.Sealed, fresh.Sealed)
+	case SealedHooks:
+		tag, err = tx.Exec(ctx, `UPDATE hooks SET sealed = $3 WHERE id = $1 AND sealed = $2`, r.ID, r.Sealed, fresh.Sealed)
 	case SealedRegistrationTokens:
 		tag, err = tx.Exec(ctx, `UPDATE registration_tokens SET sealed = $3, token_hash = $4, token = ''
 			WHERE id = $1 AND sealed = $2`, r.ID, r.Sealed, fresh.Sealed, fresh.Hash)
-	case SealedHooks:
-		tag, err = tx.Exec(ctx, `UPDATE hooks SET sealed = $3 WHERE id = $1 AND sealed = $2`, r.ID, r.Sealed, fresh.Sealed)
 	}
 	return tag.RowsAffected(), err
 }

@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
 
 	"github.com/pawl-ci/pawl/workflows"
 )
@@ -43,6 +44,7 @@ func deliver(t *testing.T, errs ...error) (*receiver, *testsuite.TestWorkflowEnv
 	t.Helper()
 	var suite testsuite.WorkflowTestSuite
 	env := suite.NewTestWorkflowEnvironment()
+	env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: time.Minute}) // machines of CI are slow
 	r := &receiver{errs: errs}
 	env.RegisterActivityWithOptions(r.send(env), activity.RegisterOptions{Name: workflows.ActivitySendHook})
 	env.RegisterActivityWithOptions(r.giveUp, activity.RegisterOptions{Name: workflows.ActivityGiveUpHook})

@@ -16,11 +16,9 @@ type Secrets struct {
 	Authorization string `json:"authorization,omitempty"`
 }
 
-func placeOf(h *db.Hook) secretbox.Place { return Place(h.ID, h.OwnerID, h.RepoID) }
-
-// Place is what the secrets of a hook are sealed for; one of owner and repo is 0.
-func Place(id, owner, repo int64) secretbox.Place {
-	return secretbox.Place{Kind: "hook", OwnerID: owner, RepoID: repo, Name: strconv.FormatInt(id, 10)}
+// PlaceOf is where the secrets of a hook are sealed for.
+func PlaceOf(h *db.Hook) secretbox.Place {
+	return secretbox.Place{Kind: "hook", OwnerID: h.OwnerID, RepoID: h.RepoID, Name: strconv.FormatInt(h.ID, 10)}
 }
 
 // Seal puts secrets into a hook, which has its id.
@@ -31,7 +29,7 @@ func (s Secrets) Seal(keys *secretbox.Keyring, h *db.Hook) error {
 	}
 	text, err := json.Marshal(s)
 	if err == nil {
-		h.Sealed = keys.Seal(placeOf(h), text)
+		h.Sealed = keys.Seal(PlaceOf(h), text)
 	}
 	return err
 }
@@ -41,7 +39,7 @@ func OpenSecrets(keys *secretbox.Keyring, h *db.Hook) (s Secrets, err error) {
 	if h.Sealed == nil {
 		return s, nil
 	}
-	text, err := keys.Open(placeOf(h), h.Sealed)
+	text, err := keys.Open(PlaceOf(h), h.Sealed)
 	if err == nil {
 		err = json.Unmarshal(text, &s)
 	}

@@ -84,7 +84,7 @@ func (v *Vault) sealAgain(t db.SealedTable, r db.SealedRow) (db.FreshSeal, error
 	}
 	at := secretPlace(r.Scope, r.Name)
 	if t == db.SealedHooks {
-		at = hook.Place(r.ID, r.Scope.OwnerID, r.Scope.RepoID)
+		at = hook.PlaceOf(&db.Hook{ID: r.ID, OwnerID: r.Scope.OwnerID, RepoID: r.Scope.RepoID})
 	}
 	text, err := v.Keys.Open(at, r.Sealed)
 	return db.FreshSeal{Sealed: v.Keys.Seal(at, text)}, err
