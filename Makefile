@@ -4,7 +4,7 @@ GO         ?= go
 VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 BIN        := bin
 LDFLAGS    := -s -w -X main.version=$(VERSION)
-GOFILES    := $(shell find . -name '*.go' -not -path './tools/*' 2>/dev/null) go.mod go.sum
+GOFILES    := $(shell find . \( -name "*.go" -o -name "*.sql" -o -name "*.html" \) -not -path "./tools/*" 2>/dev/null) go.mod go.sum
 PACKAGES   := ./...
 
 .DEFAULT_GOAL := help

@@ -16,7 +16,7 @@ CREATE INDEX jobs_owner ON jobs (owner_id, id);
 CREATE INDEX jobs_repo_status ON jobs (repo_id, status, id);
 
 DROP INDEX runs_repo_status, runs_repo_workflow, runs_repo_event, runs_repo_ref, runs_repo_actor, runs_owner_status,
-    runs_owner_event, runs_status, runs_event, runs_ref, runs_actor, runs_sha, runs_source;
+    runs_owner_event, runs_owner_ref, runs_owner_actor, runs_status, runs_event, runs_ref, runs_actor, runs_sha, runs_source;
 CREATE INDEX runs_repo_status ON runs (repo_id, status, run_number DESC);
 CREATE INDEX runs_repo_workflow ON runs (repo_id, workflow_file, run_number DESC);
 CREATE INDEX runs_repo_sha ON runs (repo_id, sha);

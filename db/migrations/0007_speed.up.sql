@@ -10,12 +10,14 @@ CREATE INDEX runs_repo_workflow ON runs (repo_id, workflow_file, run_number DESC
 CREATE INDEX runs_repo_event ON runs (repo_id, event, run_number DESC) INCLUDE (id, status, workflow_file, source_repo_id);
 CREATE INDEX runs_repo_ref ON runs (repo_id, ref, run_number DESC) INCLUDE (id, status, workflow_file, event, source_repo_id, actor_id);
 CREATE INDEX runs_repo_actor ON runs (repo_id, actor_id, run_number DESC) INCLUDE (id, status, workflow_file, event, source_repo_id, ref);
-CREATE INDEX runs_owner_status ON runs (owner_id, status, id DESC);
+CREATE INDEX runs_owner_status ON runs (owner_id, status, id DESC) INCLUDE (event);
 CREATE INDEX runs_owner_event ON runs (owner_id, event, id DESC) INCLUDE (status);
-CREATE INDEX runs_status ON runs (status, id DESC);
+CREATE INDEX runs_owner_ref ON runs (owner_id, ref, id DESC) INCLUDE (status, event, actor_id);
+CREATE INDEX runs_owner_actor ON runs (owner_id, actor_id, id DESC) INCLUDE (status, event, ref);
+CREATE INDEX runs_status ON runs (status, id DESC) INCLUDE (event);
 CREATE INDEX runs_event ON runs (event, id DESC) INCLUDE (status);
-CREATE INDEX runs_ref ON runs (ref, id DESC) INCLUDE (owner_id, status, event, actor_id);
-CREATE INDEX runs_actor ON runs (actor_id, id DESC) INCLUDE (owner_id, status, event, ref);
+CREATE INDEX runs_ref ON runs (ref, id DESC) INCLUDE (status, event, actor_id);
+CREATE INDEX runs_actor ON runs (actor_id, id DESC) INCLUDE (status, event, ref);
 CREATE INDEX runs_sha ON runs (sha, id DESC);
 CREATE INDEX runs_source ON runs (source_repo_id, id DESC) WHERE source_repo_id <> 0;
 
