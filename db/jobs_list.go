@@ -63,7 +63,7 @@ func (d *DB) findJobs(ctx context.Context, f JobFilter) ([]int64, Listed, error)
 	if all {
 		f.ReadableBy = nil
 	}
-	s := seek{key: "job.id", desc: f.Descending, total: func(ctx context.Context) (Listed, error) { return d.countJobs(ctx, f) }}
+	s := seek{key: "job.id", desc: f.Descending, total: func(ctx context.Context) (length, error) { return d.countJobs(ctx, f) }}
 	s.streams = byStatus(f.Statuses, func(statuses []ci.Status) *bun.SelectQuery {
 		part := f
 		part.Statuses = statuses
@@ -72,7 +72,7 @@ func (d *DB) findJobs(ctx context.Context, f JobFilter) ([]int64, Listed, error)
 	return s.page(ctx, d, f.Page)
 }
 
-func (d *DB) countJobs(ctx context.Context, f JobFilter) (Listed, error) {
+func (d *DB) countJobs(ctx context.Context, f JobFilter) (length, error) {
 	if (f.RepoID == 0 || f.OwnerID == 0) && f.RunID == 0 && f.Attempt == 0 && f.ReadableBy == nil {
 		return d.kept(ctx, listCount{list: "jobs", repoID: f.RepoID, ownerID: f.OwnerID, statuses: f.Statuses})
 	}

@@ -12,6 +12,13 @@ import (
 // CountLimit is how far a list is counted that is filtered by what no count is kept of.
 const CountLimit = 10_000
 
+// The keys of a list are counted in blocks of a power of two (list_block in the migration).
+const (
+	blockBits       = 16 // by id, in the lists of an owner and of all
+	repoBlockBits   = 18 // by id, in the lists of a repository
+	numberBlockBits = 12 // by run number
+)
+
 // listCount names a list whose length is kept. Zero fields select all.
 type listCount struct {
 	list            string
@@ -22,23 +29,55 @@ type listCount struct {
 	sourceRepoID    *int64
 }
 
+// length is how long a list is, and where its entries are.
+type length struct {
+	Listed
+	// blocks are those that have entries, by number; nil where nothing is known of them.
+	blocks    []block
+	blockBits int
+}
+
+// block counts the entries with keys from Block << blockBits on, and below those of the next one.
+type block struct {
+	Block int64
+	N     int
+}
+
 // kept reads the length of a list: what was folded, and what has changed since.
-func (d *DB) kept(ctx context.Context, c listCount) (Listed, error) {
-	scope, id, changed := "all", int64(0), d.NewSelect().TableExpr("list_deltas").ColumnExpr("n")
+func (d *DB) kept(ctx context.Context, c listCount) (length, error) {
+	scope, id, column := "all", int64(0), "block"
+	changed := d.NewSelect().TableExpr("list_deltas")
 	switch {
 	case c.repoID != 0:
-		scope, id, changed = "repo", c.repoID, changed.Where("repo_id = ?", c.repoID)
+		scope, id, column = "repo", c.repoID, "repo_block AS block"
+		changed = changed.Where("repo_id = ?", c.repoID)
 	case c.ownerID != 0:
-		scope, id, changed = "owner", c.ownerID, changed.Where("owner_id = ?", c.ownerID)
+		scope, id = "owner", c.ownerID
+		changed = changed.Where("owner_id = ?", c.ownerID)
 	}
-	folded := d.NewSelect().TableExpr("list_counts").ColumnExpr("n").Where("scope = ?", scope).Where("scope_id = ?", id)
-	var l Listed
+	changed = changed.ColumnExpr(column + ", n")
+	folded := d.NewSelect().TableExpr("list_counts").ColumnExpr("block, n").Where("scope = ?", scope).Where("scope_id = ?", id)
+	l := length{blockBits: c.blockBits()}
 	err := d.NewSelect().TableExpr("(? UNION ALL ?) AS c", c.apply(folded), c.apply(changed)).
-		ColumnExpr("coalesce(sum(n), 0)::bigint").Scan(ctx, &l.Total)
+		ColumnExpr("block, sum(n)::bigint AS n").GroupExpr("block").Having("sum(n) <> 0").OrderExpr("block").Scan(ctx, &l.blocks)
 	if err != nil {
 		return l, fmt.Errorf("count of %s: %w", c.list, err)
 	}
+	for _, b := range l.blocks {
+		l.Total += b.N
+	}
 	return l, nil
+}
+
+func (c listCount) blockBits() int {
+	switch {
+	case c.repoID == 0:
+		return blockBits
+	case c.list == "runs":
+		return numberBlockBits
+	default:
+		return repoBlockBits
+	}
 }
 
 func (c listCount) apply(q *bun.SelectQuery) *bun.SelectQuery {
@@ -56,8 +95,8 @@ func (c listCount) apply(q *bun.SelectQuery) *bun.SelectQuery {
 }
 
 // counted counts what a query selects, up to CountLimit.
-func (d *DB) counted(ctx context.Context, q *bun.SelectQuery) (Listed, error) {
-	var l Listed
+func (d *DB) counted(ctx context.Context, q *bun.SelectQuery) (length, error) {
+	var l length
 	err := d.NewSelect().TableExpr("(?) AS c", q.ColumnExpr("1").Limit(CountLimit+1)).ColumnExpr("count(*)").Scan(ctx, &l.Total)
 	if err != nil {
 		return l, fmt.Errorf("count: %w", err)

@@ -73,7 +73,7 @@ func (d *DB) findRuns(ctx context.Context, f RunFilter) ([]int64, Listed, error)
 	if f.RepoID != 0 {
 		key = "run.run_number"
 	}
-	s := seek{key: key, desc: true, total: func(ctx context.Context) (Listed, error) { return d.countRuns(ctx, f) }}
+	s := seek{key: key, desc: true, total: func(ctx context.Context) (length, error) { return d.countRuns(ctx, f) }}
 	s.streams = byStatus(f.Statuses, func(statuses []ci.Status) *bun.SelectQuery {
 		part := f
 		part.Statuses = statuses
@@ -84,7 +84,7 @@ func (d *DB) findRuns(ctx context.Context, f RunFilter) ([]int64, Listed, error)
 
 // countRuns is exact for what counts are kept of, and counts up to CountLimit where a ref, a commit or an actor is
 // looked for.
-func (d *DB) countRuns(ctx context.Context, f RunFilter) (Listed, error) {
+func (d *DB) countRuns(ctx context.Context, f RunFilter) (length, error) {
 	one := f.RepoID == 0 || f.OwnerID == 0
 	byWorkflow := f.WorkflowFile != "" || f.SourceRepoID != nil
 	if one && f.Ref == "" && f.SHA == "" && f.ActorID == 0 && f.ReadableBy == nil && (!byWorkflow || f.RepoID != 0) {

@@ -20,7 +20,7 @@ type seek struct {
 	// key is the column that orders the list, in which no two entries are equal.
 	key string
 	// total counts the list.
-	total func(context.Context) (Listed, error)
+	total func(context.Context) (length, error)
 	desc  bool
 }
 
@@ -34,9 +34,6 @@ type cut struct {
 // entry is one line of a list.
 type entry struct{ ID, Key int64 }
 
-// deep is the offset from which a page is looked for from the nearer end of the list.
-const deep = 1000
-
 // page returns the ids of a page, in order.
 func (s seek) page(ctx context.Context, d *DB, p Page) ([]int64, Listed, error) {
 	if p.Keyset {
@@ -45,27 +42,60 @@ func (s seek) page(ctx context.Context, d *DB, p Page) ([]int64, Listed, error) 
 	l, err := s.total(ctx)
 	switch {
 	case err != nil || (p.Offset >= l.Total && !l.Partial):
-		return nil, l, err
+		return nil, l.Listed, err
 	case l.Partial:
-		return s.onward(ctx, d, cut{offset: p.Offset, limit: p.Limit, desc: s.desc}, l)
+		return s.onward(ctx, d, cut{offset: p.Offset, limit: p.Limit, desc: s.desc}, l.Listed)
 	}
-	found, err := s.within(ctx, d, p, l.Total)
-	return idsOf(found), l, err
+	found, err := s.within(ctx, d, p, l)
+	return idsOf(found), l.Listed, err
 }
 
-// within reads a page of a list whose length is known, from its nearer end. It asks for no more entries than there are,
-// because a search for one more would go through all of the rest.
-func (s seek) within(ctx context.Context, d *DB, p Page, total int) ([]entry, error) {
-	limit := total - p.Offset
+// within reads a page of a list whose length is known. It asks for no more entries than there are, because a search for one
+// more would go through all of the rest.
+func (s seek) within(ctx context.Context, d *DB, p Page, l length) ([]entry, error) {
+	limit := l.Total - p.Offset
 	if p.Limit > 0 {
 		limit = min(limit, p.Limit)
 	}
-	if p.Offset < deep || p.Offset < total/2 {
-		return s.read(ctx, d, cut{offset: p.Offset, limit: limit, desc: s.desc})
+	c := l.nearest(p.Offset, limit, s.desc)
+	found, err := s.read(ctx, d, c)
+	if c.desc != s.desc {
+		slices.Reverse(found)
 	}
-	found, err := s.read(ctx, d, cut{offset: total - p.Offset - limit, limit: limit, desc: !s.desc})
-	slices.Reverse(found)
 	return found, err
+}
+
+// nearest finds the place from which the fewest entries have to be passed over to get to a page: an end of the list, or of
+// a block, before the page or behind it. From behind, the page is read backwards.
+func (l length) nearest(offset, limit int, desc bool) cut {
+	before, behind := cut{offset: offset, limit: limit, desc: desc}, cut{offset: l.Total - offset - limit, limit: limit, desc: !desc}
+	passed := 0
+	for i := range l.blocks {
+		b := l.blocks[i]
+		if desc {
+			b = l.blocks[len(l.blocks)-1-i]
+		}
+		if passed <= offset {
+			before.offset, before.after = offset-passed, b.edge(l.blockBits, desc)
+		}
+		passed += b.N
+		if passed >= offset+limit {
+			behind.offset, behind.after = passed-offset-limit, b.edge(l.blockBits, !desc)
+			break
+		}
+	}
+	if behind.offset < before.offset {
+		return behind
+	}
+	return before
+}
+
+// edge is the key just outside of a block: above it for who comes from there, else below.
+func (b block) edge(bits int, fromAbove bool) int64 {
+	if fromAbove {
+		return (b.Block + 1) << bits
+	}
+	return b.Block<<bits - 1
 }
 
 // onward reads one entry more than asked for, to know whether others follow.

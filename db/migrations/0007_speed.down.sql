@@ -7,7 +7,8 @@ DROP TRIGGER jobs_moved ON jobs;
 DROP TRIGGER tasks_added ON tasks;
 DROP TRIGGER tasks_gone ON tasks;
 DROP TRIGGER tasks_moved ON tasks;
-DROP FUNCTION count_runs, count_jobs, count_tasks, recount_run, recount_job, recount_task, fold_list_counts, recount_lists;
+DROP FUNCTION count_runs, count_jobs, count_tasks, recount_run, recount_job, recount_task, fold_list_counts, recount_lists,
+    list_block, list_block_of_run, list_block_of_repo;
 DROP TABLE list_counts, list_deltas;
 
 DROP INDEX jobs_visible, jobs_repo, jobs_owner, jobs_status, jobs_repo_status, jobs_owner_status;

@@ -32,8 +32,9 @@ CREATE INDEX jobs_owner_status ON jobs (owner_id, status, id) WHERE NOT is_hidde
 
 -- Counts ---------------------------------------------------------------------------------------
 
--- How long the lists are, by what they can be filtered with. The scope 'all' has scope_id 0. Runs of a repository are
--- counted by workflow, those of owners and of the installation are not; jobs have a status only, tasks nothing.
+-- How long the lists are, by what they can be filtered with, in blocks of keys, so that a page far from both ends is found
+-- without a walk to it. The scope 'all' has scope_id 0. Runs of a repository are counted by workflow, those of owners and of
+-- the installation are not; jobs have a status only, tasks nothing.
 CREATE TABLE list_counts (
     list           text NOT NULL CHECK (list IN ('runs', 'jobs', 'tasks')),
     scope          text NOT NULL CHECK (scope IN ('repo', 'owner', 'all')),
@@ -42,8 +43,9 @@ CREATE TABLE list_counts (
     event          text NOT NULL,
     workflow_file  text NOT NULL,
     source_repo_id bigint NOT NULL,
+    block          bigint NOT NULL,
     n              bigint NOT NULL,
-    PRIMARY KEY (list, scope, scope_id, status, event, workflow_file, source_repo_id)
+    PRIMARY KEY (list, scope, scope_id, status, event, workflow_file, source_repo_id, block)
 ) WITH (fillfactor = 50);
 
 -- What has changed since list_counts was last brought up to date. Whoever changes a list appends here, and so never waits
@@ -57,30 +59,40 @@ CREATE TABLE list_deltas (
     event          text NOT NULL DEFAULT '',
     workflow_file  text NOT NULL DEFAULT '',
     source_repo_id bigint NOT NULL DEFAULT 0,
+    block          bigint NOT NULL,               -- in the lists of the owner and of all
+    repo_block     bigint NOT NULL,               -- in those of the repository
     n              bigint NOT NULL
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_insert_threshold = -1);
+
+-- The block of an entry. The repository's lists of runs are in the order of run_number, all others of id. db/list_counts.go
+-- has the same numbers.
+CREATE FUNCTION list_block(id bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT id >> 16';
+CREATE FUNCTION list_block_of_run(run_number bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT run_number >> 12';
+CREATE FUNCTION list_block_of_repo(id bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT id >> 18';
 
 -- Adds what came to a list or left it in one statement; the argument is 1 or -1.
 CREATE FUNCTION count_runs() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO list_deltas (list, repo_id, owner_id, status, event, workflow_file, source_repo_id, n)
-        SELECT 'runs', repo_id, owner_id, status, event, workflow_file, source_repo_id, TG_ARGV[0]::bigint * count(*)
-        FROM changed GROUP BY repo_id, owner_id, status, event, workflow_file, source_repo_id;
+    INSERT INTO list_deltas (list, repo_id, owner_id, status, event, workflow_file, source_repo_id, block, repo_block, n)
+        SELECT 'runs', repo_id, owner_id, status, event, workflow_file, source_repo_id, list_block(id), list_block_of_run(run_number),
+            TG_ARGV[0]::bigint * count(*)
+        FROM changed GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9;
     RETURN NULL;
 END;
 $$;
 CREATE FUNCTION count_jobs() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO list_deltas (list, repo_id, owner_id, status, n)
-        SELECT 'jobs', repo_id, owner_id, status, TG_ARGV[0]::bigint * count(*)
-        FROM changed WHERE NOT is_hidden GROUP BY repo_id, owner_id, status;
+    INSERT INTO list_deltas (list, repo_id, owner_id, status, block, repo_block, n)
+        SELECT 'jobs', repo_id, owner_id, status, list_block(id), list_block_of_repo(id), TG_ARGV[0]::bigint * count(*)
+        FROM changed WHERE NOT is_hidden GROUP BY 1, 2, 3, 4, 5, 6;
     RETURN NULL;
 END;
 $$;
 CREATE FUNCTION count_tasks() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO list_deltas (list, repo_id, owner_id, n)
-        SELECT 'tasks', repo_id, owner_id, TG_ARGV[0]::bigint * count(*) FROM changed GROUP BY repo_id, owner_id;
+    INSERT INTO list_deltas (list, repo_id, owner_id, block, repo_block, n)
+        SELECT 'tasks', repo_id, owner_id, 0, list_block_of_repo(id), TG_ARGV[0]::bigint * count(*)
+        FROM changed GROUP BY 1, 2, 3, 4, 5;
     RETURN NULL;
 END;
 $$;
@@ -88,26 +100,27 @@ $$;
 -- A change is for each row: most statements change one, and most change nothing that is counted, which then costs nothing.
 CREATE FUNCTION recount_run() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO list_deltas (list, repo_id, owner_id, status, event, workflow_file, source_repo_id, n) VALUES
-        ('runs', OLD.repo_id, OLD.owner_id, OLD.status, OLD.event, OLD.workflow_file, OLD.source_repo_id, -1),
-        ('runs', NEW.repo_id, NEW.owner_id, NEW.status, NEW.event, NEW.workflow_file, NEW.source_repo_id, 1);
+    INSERT INTO list_deltas (list, repo_id, owner_id, status, event, workflow_file, source_repo_id, block, repo_block, n) VALUES
+        ('runs', OLD.repo_id, OLD.owner_id, OLD.status, OLD.event, OLD.workflow_file, OLD.source_repo_id,
+            list_block(OLD.id), list_block_of_run(OLD.run_number), -1),
+        ('runs', NEW.repo_id, NEW.owner_id, NEW.status, NEW.event, NEW.workflow_file, NEW.source_repo_id,
+            list_block(NEW.id), list_block_of_run(NEW.run_number), 1);
     RETURN NULL;
 END;
 $$;
 CREATE FUNCTION recount_job() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO list_deltas (list, repo_id, owner_id, status, n)
-        SELECT 'jobs', c.* FROM (VALUES
-            (OLD.repo_id, OLD.owner_id, OLD.status, CASE WHEN OLD.is_hidden THEN 0 ELSE -1 END),
-            (NEW.repo_id, NEW.owner_id, NEW.status, CASE WHEN NEW.is_hidden THEN 0 ELSE 1 END)
-        ) AS c (repo_id, owner_id, status, n) WHERE c.n <> 0;
+    INSERT INTO list_deltas (list, repo_id, owner_id, status, block, repo_block, n) VALUES
+        ('jobs', OLD.repo_id, OLD.owner_id, OLD.status, list_block(OLD.id), list_block_of_repo(OLD.id), OLD.is_hidden::int - 1),
+        ('jobs', NEW.repo_id, NEW.owner_id, NEW.status, list_block(NEW.id), list_block_of_repo(NEW.id), 1 - NEW.is_hidden::int);
     RETURN NULL;
 END;
 $$;
 CREATE FUNCTION recount_task() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO list_deltas (list, repo_id, owner_id, n) VALUES
-        ('tasks', OLD.repo_id, OLD.owner_id, -1), ('tasks', NEW.repo_id, NEW.owner_id, 1);
+    INSERT INTO list_deltas (list, repo_id, owner_id, block, repo_block, n) VALUES
+        ('tasks', OLD.repo_id, OLD.owner_id, 0, list_block_of_repo(OLD.id), -1),
+        ('tasks', NEW.repo_id, NEW.owner_id, 0, list_block_of_repo(NEW.id), 1);
     RETURN NULL;
 END;
 $$;
@@ -141,6 +154,7 @@ CREATE TRIGGER tasks_moved AFTER UPDATE OF repo_id, owner_id ON tasks
 CREATE FUNCTION fold_list_counts() RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     folded bigint;
+    empty  tid[];
 BEGIN
     IF NOT pg_try_advisory_xact_lock(x'666f6c64'::bigint) OR NOT EXISTS (SELECT FROM list_deltas) THEN
         RETURN 0;
@@ -148,20 +162,22 @@ BEGIN
     WITH gone AS (
         DELETE FROM list_deltas RETURNING *
     ), scoped AS (
-        SELECT list, 'repo' AS scope, repo_id AS scope_id, status, event, workflow_file, source_repo_id, n FROM gone
+        SELECT list, 'repo' AS scope, repo_id AS scope_id, status, event, workflow_file, source_repo_id, repo_block AS block, n FROM gone
         UNION ALL
-        SELECT list, 'owner', owner_id, status, event, '', 0, n FROM gone WHERE list <> 'tasks'
+        SELECT list, 'owner', owner_id, status, event, '', 0, block, n FROM gone WHERE list <> 'tasks'
         UNION ALL
-        SELECT list, 'all', 0, status, event, '', 0, n FROM gone WHERE list <> 'tasks'
+        SELECT list, 'all', 0, status, event, '', 0, block, n FROM gone WHERE list <> 'tasks'
     ), summed AS (
-        SELECT list, scope, scope_id, status, event, workflow_file, source_repo_id, sum(n) AS n FROM scoped
-        GROUP BY list, scope, scope_id, status, event, workflow_file, source_repo_id
+        SELECT list, scope, scope_id, status, event, workflow_file, source_repo_id, block, sum(n) AS n FROM scoped
+        GROUP BY list, scope, scope_id, status, event, workflow_file, source_repo_id, block
     ), kept AS (
-        INSERT INTO list_counts AS c (list, scope, scope_id, status, event, workflow_file, source_repo_id, n)
+        INSERT INTO list_counts AS c (list, scope, scope_id, status, event, workflow_file, source_repo_id, block, n)
             SELECT * FROM summed WHERE n <> 0
-        ON CONFLICT (list, scope, scope_id, status, event, workflow_file, source_repo_id) DO UPDATE SET n = c.n + excluded.n
+        ON CONFLICT (list, scope, scope_id, status, event, workflow_file, source_repo_id, block) DO UPDATE SET n = c.n + excluded.n
+        RETURNING c.ctid AS place, c.n
     )
-    SELECT count(*) INTO folded FROM gone;
+    SELECT (SELECT count(*) FROM gone), (SELECT array_agg(place) FROM kept WHERE n = 0) INTO folded, empty;
+    DELETE FROM list_counts WHERE ctid = ANY(empty);
     RETURN folded;
 END;
 $$;
@@ -173,13 +189,15 @@ BEGIN
     PERFORM pg_advisory_xact_lock(x'666f6c64'::bigint);
     DELETE FROM list_deltas;
     DELETE FROM list_counts;
-    INSERT INTO list_deltas (list, repo_id, owner_id, status, event, workflow_file, source_repo_id, n)
-        SELECT 'runs', repo_id, owner_id, status, event, workflow_file, source_repo_id, count(*)
-        FROM runs GROUP BY repo_id, owner_id, status, event, workflow_file, source_repo_id;
-    INSERT INTO list_deltas (list, repo_id, owner_id, status, n)
-        SELECT 'jobs', repo_id, owner_id, status, count(*) FROM jobs WHERE NOT is_hidden GROUP BY repo_id, owner_id, status;
-    INSERT INTO list_deltas (list, repo_id, owner_id, n)
-        SELECT 'tasks', repo_id, owner_id, count(*) FROM tasks GROUP BY repo_id, owner_id;
+    INSERT INTO list_deltas (list, repo_id, owner_id, status, event, workflow_file, source_repo_id, block, repo_block, n)
+        SELECT 'runs', repo_id, owner_id, status, event, workflow_file, source_repo_id, list_block(id), list_block_of_run(run_number),
+            count(*)
+        FROM runs GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9;
+    INSERT INTO list_deltas (list, repo_id, owner_id, status, block, repo_block, n)
+        SELECT 'jobs', repo_id, owner_id, status, list_block(id), list_block_of_repo(id), count(*)
+        FROM jobs WHERE NOT is_hidden GROUP BY 1, 2, 3, 4, 5, 6;
+    INSERT INTO list_deltas (list, repo_id, owner_id, block, repo_block, n)
+        SELECT 'tasks', repo_id, owner_id, 0, list_block_of_repo(id), count(*) FROM tasks GROUP BY 1, 2, 3, 4, 5;
     PERFORM fold_list_counts();
 END;
 $$;
