@@ -67,7 +67,7 @@ func (d *DB) findJobs(ctx context.Context, f JobFilter) ([]int64, Listed, error)
 	s.streams = byStatus(f.Statuses, func(statuses []ci.Status) *bun.SelectQuery {
 		part := f
 		part.Statuses = statuses
-		return part.apply(d.NewSelect().Model((*Job)(nil)).ColumnExpr("job.id, job.id AS key"))
+		return part.apply(d.NewSelect().Model((*Job)(nil)))
 	})
 	return s.page(ctx, d, f.Page)
 }

@@ -16,7 +16,7 @@ const CountLimit = 10_000
 const (
 	blockBits       = 16 // by id, in the lists of an owner and of all
 	repoBlockBits   = 18 // by id, in the lists of a repository
-	numberBlockBits = 12 // by run number
+	numberBlockBits = 14 // by run number
 )
 
 // listCount names a list whose length is kept. Zero fields select all.

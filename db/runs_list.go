@@ -49,11 +49,11 @@ var runColumns = []string{
 // Runs returns a page of runs as of their latest attempt, newest first. Their keys are run numbers in the list of one
 // repository, else ids.
 func (d *DB) Runs(ctx context.Context, f RunFilter) ([]*RunView, Listed, error) {
-	ids, l, err := d.findRuns(ctx, f)
+	keys, l, err := d.findRuns(ctx, f)
 	if err != nil {
 		return nil, l, fmt.Errorf("list runs: %w", err)
 	}
-	runs, err := d.runsInOrder(ctx, ids)
+	runs, err := d.runsInOrder(ctx, f.RepoID, keys)
 	if err != nil {
 		return nil, l, fmt.Errorf("list runs: %w", err)
 	}
@@ -77,7 +77,7 @@ func (d *DB) findRuns(ctx context.Context, f RunFilter) ([]int64, Listed, error)
 	s.streams = byStatus(f.Statuses, func(statuses []ci.Status) *bun.SelectQuery {
 		part := f
 		part.Statuses = statuses
-		return part.apply(d.NewSelect().Model((*Run)(nil)).ColumnExpr("run.id, " + key + " AS key"))
+		return part.apply(d.NewSelect().Model((*Run)(nil)))
 	})
 	return s.page(ctx, d, f.Page)
 }
@@ -96,13 +96,20 @@ func (d *DB) countRuns(ctx context.Context, f RunFilter) (length, error) {
 	return d.counted(ctx, f.apply(d.NewSelect().Model((*Run)(nil))))
 }
 
-func (d *DB) runsInOrder(ctx context.Context, ids []int64) ([]*Run, error) {
-	if len(ids) == 0 {
+// runsInOrder reads runs of a repository by number, or with repository 0 any runs by id.
+func (d *DB) runsInOrder(ctx context.Context, repo int64, keys []int64) ([]*Run, error) {
+	if len(keys) == 0 {
 		return nil, nil
 	}
 	var runs []*Run
-	err := d.NewSelect().Model(&runs).Column(runColumns...).Where("id = ANY(?)", int64Array(ids)).Scan(ctx)
-	return arrange(ids, runs, func(r *Run) int64 { return r.ID }), err
+	q, keyOf := d.NewSelect().Model(&runs).Column(runColumns...), func(r *Run) int64 { return r.ID }
+	if repo != 0 {
+		q, keyOf = q.Where("repo_id = ?", repo).Where("run_number = ANY(?)", int64Array(keys)), func(r *Run) int64 { return r.RunNumber }
+	} else {
+		q = q.Where("id = ANY(?)", int64Array(keys))
+	}
+	err := q.Scan(ctx)
+	return arrange(keys, runs, keyOf), err
 }
 
 func (f RunFilter) apply(q *bun.SelectQuery) *bun.SelectQuery {

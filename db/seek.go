@@ -11,11 +11,11 @@ import (
 	"github.com/pawl-ci/pawl/internal/ci"
 )
 
-// seek reads a page of a list that may have millions of entries. It reads ids first, which stand in an index, and so can
+// seek reads a page of a list that may have millions of entries. It reads keys only, which stand in an index, and so can
 // pass over many without a look at the rows.
 type seek struct {
-	// streams are the queries whose rows together are the list; each can be read in the order of an index. They select the
-	// columns id and key.
+	// streams are the queries whose rows together are the list; each can be read in the order of an index. They select
+	// nothing yet.
 	streams []*bun.SelectQuery
 	// key is the column that orders the list, in which no two entries are equal.
 	key string
@@ -31,10 +31,7 @@ type cut struct {
 	desc          bool
 }
 
-// entry is one line of a list.
-type entry struct{ ID, Key int64 }
-
-// page returns the ids of a page, in order.
+// page returns the keys of a page, in order.
 func (s seek) page(ctx context.Context, d *DB, p Page) ([]int64, Listed, error) {
 	if p.Keyset {
 		return s.onward(ctx, d, cut{after: p.After, limit: p.Limit, desc: s.desc}, Listed{})
@@ -46,13 +43,13 @@ func (s seek) page(ctx context.Context, d *DB, p Page) ([]int64, Listed, error) 
 	case l.Partial:
 		return s.onward(ctx, d, cut{offset: p.Offset, limit: p.Limit, desc: s.desc}, l.Listed)
 	}
-	found, err := s.within(ctx, d, p, l)
-	return idsOf(found), l.Listed, err
+	keys, err := s.within(ctx, d, p, l)
+	return keys, l.Listed, err
 }
 
 // within reads a page of a list whose length is known. It asks for no more entries than there are, because a search for one
 // more would go through all of the rest.
-func (s seek) within(ctx context.Context, d *DB, p Page, l length) ([]entry, error) {
+func (s seek) within(ctx context.Context, d *DB, p Page, l length) ([]int64, error) {
 	limit := l.Total - p.Offset
 	if p.Limit > 0 {
 		limit = min(limit, p.Limit)
@@ -107,13 +104,13 @@ func (s seek) onward(ctx context.Context, d *DB, c cut, l Listed) ([]int64, List
 	found, err := s.read(ctx, d, c)
 	if limit > 0 && len(found) > limit {
 		found = found[:limit]
-		l.Next = found[limit-1].Key
+		l.Next = found[limit-1]
 	}
-	return idsOf(found), l, err
+	return found, l, err
 }
 
-func (s seek) read(ctx context.Context, d *DB, c cut) ([]entry, error) {
-	var found []entry
+func (s seek) read(ctx context.Context, d *DB, c cut) ([]int64, error) {
+	var found []int64
 	if err := s.query(d, c).Scan(ctx, &found); err != nil {
 		return nil, fmt.Errorf("seek: %w", err)
 	}
@@ -124,18 +121,18 @@ func (s seek) read(ctx context.Context, d *DB, c cut) ([]entry, error) {
 // of an index than that.
 func (s seek) query(d *DB, c cut) *bun.SelectQuery {
 	if len(s.streams) == 1 {
-		return c.apply(s.streams[0], s.key).Offset(c.offset).Limit(c.limit)
+		return c.apply(s.streams[0].ColumnExpr(s.key), s.key).Offset(c.offset).Limit(c.limit)
 	}
 	streams := make([]any, len(s.streams))
 	for i, q := range s.streams {
-		q = c.apply(q, s.key)
+		q = c.apply(q.ColumnExpr(s.key+" AS key"), s.key)
 		if c.limit > 0 {
 			q = q.Limit(c.offset + c.limit)
 		}
 		streams[i] = q
 	}
 	union := strings.TrimSuffix(strings.Repeat("(?) UNION ALL ", len(streams)), " UNION ALL ")
-	merged := d.NewSelect().TableExpr("("+union+") AS u", streams...).ColumnExpr("u.id, u.key")
+	merged := d.NewSelect().TableExpr("("+union+") AS u", streams...).ColumnExpr("u.key")
 	return cut{desc: c.desc}.apply(merged, "u.key").Offset(c.offset).Limit(c.limit)
 }
 
@@ -149,14 +146,6 @@ func (c cut) apply(q *bun.SelectQuery, key string) *bun.SelectQuery {
 		q = q.Where(key+behind, c.after)
 	}
 	return q.OrderExpr(key + order)
-}
-
-func idsOf(entries []entry) []int64 {
-	ids := make([]int64, len(entries))
-	for i, e := range entries {
-		ids[i] = e.ID
-	}
-	return ids
 }
 
 // byStatus has a stream made for each status, because an index that begins with the status is in order within one only.
@@ -184,15 +173,15 @@ func whereStatus(q *bun.SelectQuery, column string, statuses []ci.Status) *bun.S
 	}
 }
 
-// arrange puts rows into the order of their ids. Those that are gone meanwhile are left out.
-func arrange[T any](ids []int64, rows []T, id func(T) int64) []T {
+// arrange puts rows into the order of their keys. Those that are gone meanwhile are left out.
+func arrange[T any](keys []int64, rows []T, keyOf func(T) int64) []T {
 	found := make(map[int64]T, len(rows))
 	for _, row := range rows {
-		found[id(row)] = row
+		found[keyOf(row)] = row
 	}
 	out := make([]T, 0, len(rows))
-	for _, id := range ids {
-		if row, ok := found[id]; ok {
+	for _, key := range keys {
+		if row, ok := found[key]; ok {
 			out = append(out, row)
 		}
 	}

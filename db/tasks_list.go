@@ -32,7 +32,7 @@ func (d *DB) Tasks(ctx context.Context, repo int64, p Page) ([]*TaskView, Listed
 	s := seek{
 		key: "task.id", desc: true,
 		streams: []*bun.SelectQuery{
-			d.NewSelect().Model((*Task)(nil)).ColumnExpr("task.id, task.id AS key").Where("task.repo_id = ?", repo),
+			d.NewSelect().Model((*Task)(nil)).Where("task.repo_id = ?", repo),
 		},
 		total: func(ctx context.Context) (length, error) { return d.kept(ctx, listCount{list: "tasks", repoID: repo}) },
 	}

@@ -5,11 +5,11 @@
 -- Each filter of runs has one for a repository, ordered by run_number, and one for owners and the installation, ordered by
 -- id. What is included lets a combination of filters be decided without a look at the rows.
 DROP INDEX runs_repo_status, runs_repo_workflow, runs_repo_sha;
-CREATE INDEX runs_repo_status ON runs (repo_id, status, run_number DESC) INCLUDE (id, workflow_file, event, source_repo_id);
-CREATE INDEX runs_repo_workflow ON runs (repo_id, workflow_file, run_number DESC) INCLUDE (id, status, event, source_repo_id);
-CREATE INDEX runs_repo_event ON runs (repo_id, event, run_number DESC) INCLUDE (id, status, workflow_file, source_repo_id);
-CREATE INDEX runs_repo_ref ON runs (repo_id, ref, run_number DESC) INCLUDE (id, status, workflow_file, event, source_repo_id, actor_id);
-CREATE INDEX runs_repo_actor ON runs (repo_id, actor_id, run_number DESC) INCLUDE (id, status, workflow_file, event, source_repo_id, ref);
+CREATE INDEX runs_repo_status ON runs (repo_id, status, run_number DESC) INCLUDE (workflow_file, event, source_repo_id);
+CREATE INDEX runs_repo_workflow ON runs (repo_id, workflow_file, run_number DESC) INCLUDE (status, event, source_repo_id);
+CREATE INDEX runs_repo_event ON runs (repo_id, event, run_number DESC) INCLUDE (status, workflow_file, source_repo_id);
+CREATE INDEX runs_repo_ref ON runs (repo_id, ref, run_number DESC) INCLUDE (status, workflow_file, event, source_repo_id, actor_id);
+CREATE INDEX runs_repo_actor ON runs (repo_id, actor_id, run_number DESC) INCLUDE (status, workflow_file, event, source_repo_id, ref);
 CREATE INDEX runs_owner_status ON runs (owner_id, status, id DESC) INCLUDE (event);
 CREATE INDEX runs_owner_event ON runs (owner_id, event, id DESC) INCLUDE (status);
 CREATE INDEX runs_owner_ref ON runs (owner_id, ref, id DESC) INCLUDE (status, event, actor_id);
@@ -67,7 +67,7 @@ CREATE TABLE list_deltas (
 -- The block of an entry. The repository's lists of runs are in the order of run_number, all others of id. db/list_counts.go
 -- has the same numbers.
 CREATE FUNCTION list_block(id bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT id >> 16';
-CREATE FUNCTION list_block_of_run(run_number bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT run_number >> 12';
+CREATE FUNCTION list_block_of_run(run_number bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT run_number >> 14';
 CREATE FUNCTION list_block_of_repo(id bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT id >> 18';
 
 -- Adds what came to a list or left it in one statement; the argument is 1 or -1.
