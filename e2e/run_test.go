@@ -65,11 +65,11 @@ func TestThreeJobsWithOutputs(t *testing.T) {
 
 func TestPushStartsWhatMatches(t *testing.T) {
 	p := theStack(t).project(t, threeJobs)
-	runs, err := p.Runs(t.Context(), p.repo)
+	runs, err := p.Runs(t.Context(), p.repo, client.RunFilter{})
 	require.NoError(t, err)
 	require.Empty(t, runs, "the first push changes nothing below src")
 	p.push(t, map[string]string{"src/main.c": "int main;"}, "Write a program")
-	runs, err = p.Runs(t.Context(), p.repo)
+	runs, err = p.Runs(t.Context(), p.repo, client.RunFilter{})
 	require.NoError(t, err)
 	require.Len(t, runs, 1, "the run exists when git push returns")
 	require.Equal(t, []string{"push", "Write a program"}, []string{runs[0].Event, runs[0].Title})
@@ -240,7 +240,7 @@ jobs:
 
 func TestAnInvalidFileIsShownOnItsRun(t *testing.T) {
 	p := theStack(t).project(t, "on: push\njobs:\n  a:\n    needs: [b]\n    runs-on: x\n    steps: [{run: y}]\n  b:\n    needs: [a]\n    runs-on: x\n    steps: [{run: y}]\n")
-	runs, err := p.Runs(t.Context(), p.repo)
+	runs, err := p.Runs(t.Context(), p.repo, client.RunFilter{})
 	require.NoError(t, err)
 	require.Len(t, runs, 1)
 	require.Equal(t, []string{"completed", "failure"}, []string{runs[0].Status, runs[0].Conclusion})

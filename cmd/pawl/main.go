@@ -14,6 +14,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/pawl-ci/pawl/internal/cli"
 	"github.com/pawl-ci/pawl/observability"
 )
 
@@ -34,6 +35,8 @@ type commands struct {
 	Migrate migrateCommand `cmd:"" help:"Bring the database up to date."`
 	Admin   adminCommand   `cmd:"" help:"Manage accounts on the database itself."`
 	Version versionCommand `cmd:"" help:"Print the version."`
+
+	cli.Commands
 }
 
 func main() {
@@ -51,7 +54,7 @@ func main() {
 	parser.FatalIfErrorf(err)
 	slog.SetDefault(logger)
 	k.BindTo(ctx, (*context.Context)(nil))
-	if err := k.Run(logger); err != nil && !errors.Is(err, context.Canceled) {
+	if err := k.Run(logger, cli.NewTerminal()); err != nil && !errors.Is(err, context.Canceled) {
 		fmt.Fprintln(os.Stderr, "pawl:", err)
 		os.Exit(1)
 	}

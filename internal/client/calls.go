@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -18,6 +19,8 @@ type Run struct {
 	Path       string    `json:"path"`
 	Event      string    `json:"event"`
 	HeadSHA    string    `json:"head_sha"`
+	HeadBranch string    `json:"head_branch"`
+	Actor      User      `json:"actor"`
 	Status     string    `json:"status"`
 	Conclusion string    `json:"conclusion"`
 	URL        string    `json:"url"`
@@ -51,6 +54,7 @@ func (r Run) Done() bool { return r.Status == "completed" }
 type Job struct {
 	ID         int64     `json:"id"`
 	RunID      int64     `json:"run_id"`
+	HTMLURL    string    `json:"html_url"`
 	Attempt    int       `json:"run_attempt"`
 	Name       string    `json:"name"`
 	Labels     []string  `json:"labels"`
@@ -129,20 +133,25 @@ func (c *Client) CreateOutsideRepo(ctx context.Context, name, cloneURL string) (
 	return out.FullName, err
 }
 
-// RegistrationToken returns the token with which runners register for a repository.
-func (c *Client) RegistrationToken(ctx context.Context, repo string) (string, error) {
-	var out struct{ Token string }
-	err := c.call(ctx, http.MethodPost, "/repos/"+repo+"/actions/runners/registration-token", nil, &out)
-	return out.Token, err
-}
-
 // Dispatch starts a workflow and returns the id of its run.
 func (c *Client) Dispatch(ctx context.Context, repo, workflow, ref string, inputs map[string]string) (int64, error) {
+	return c.DispatchOnce(ctx, repo, workflow, ref, inputs, "")
+}
+
+// DispatchOnce is Dispatch that may be repeated: for one key the server starts one run. An empty key starts one each time.
+func (c *Client) DispatchOnce(ctx context.Context, repo, workflow, ref string, inputs map[string]string, key string) (int64, error) {
+	path := fmt.Sprintf("/repos/%s/actions/workflows/%s/dispatches?return_run_details=true", repo, url.PathEscape(workflow))
+	req, err := c.request(ctx, http.MethodPost, path, map[string]any{"ref": ref, "inputs": inputs})
+	if err != nil {
+		return 0, err
+	}
+	if key != "" {
+		req.Header.Set("Idempotency-Key", key)
+	}
 	var out struct {
 		RunID int64 `json:"workflow_run_id"`
 	}
-	path := fmt.Sprintf("/repos/%s/actions/workflows/%s/dispatches?return_run_details=true", repo, url.PathEscape(workflow))
-	err := c.call(ctx, http.MethodPost, path, map[string]any{"ref": ref, "inputs": inputs}, &out)
+	err = c.do(req, &out)
 	return out.RunID, err
 }
 
@@ -152,12 +161,30 @@ func (c *Client) Run(ctx context.Context, repo string, id int64) (Run, error) {
 	return out, c.call(ctx, http.MethodGet, fmt.Sprintf("/repos/%s/actions/runs/%d", repo, id), nil, &out)
 }
 
-// Runs returns the newest runs of a repository.
-func (c *Client) Runs(ctx context.Context, repo string) ([]Run, error) {
-	var out struct {
-		Runs []Run `json:"workflow_runs"`
+// RunFilter selects runs of a repository. Zero fields select all.
+type RunFilter struct {
+	Workflow, Branch, Event, Status, Actor string
+	// Limit is how many runs to return at most, newest first; 0 is 50.
+	Limit int
+}
+
+func (f RunFilter) query() url.Values {
+	q := url.Values{}
+	for name, value := range map[string]string{"branch": f.Branch, "event": f.Event, "status": f.Status, "actor": f.Actor} {
+		if value != "" {
+			q.Set(name, value)
+		}
 	}
-	return out.Runs, c.call(ctx, http.MethodGet, "/repos/"+repo+"/actions/runs?limit=50", nil, &out)
+	return q
+}
+
+// Runs returns the newest runs of a repository that the filter selects.
+func (c *Client) Runs(ctx context.Context, repo string, f RunFilter) ([]Run, error) {
+	path := "/repos/" + repo + "/actions/runs"
+	if f.Workflow != "" {
+		path = "/repos/" + repo + "/actions/workflows/" + url.PathEscape(f.Workflow) + "/runs"
+	}
+	return collect[Run](ctx, c, path, f.query(), "workflow_runs", cmp.Or(f.Limit, pageSize))
 }
 
 // AttemptRun returns a run as of one of its attempts.
@@ -174,29 +201,12 @@ func (c *Client) Job(ctx context.Context, repo string, id int64) (Job, error) {
 
 // Jobs returns all jobs of the latest attempt of a run.
 func (c *Client) Jobs(ctx context.Context, repo string, run int64) ([]Job, error) {
-	return c.pageJobs(ctx, fmt.Sprintf("/repos/%s/actions/runs/%d/jobs", repo, run))
+	return collect[Job](ctx, c, fmt.Sprintf("/repos/%s/actions/runs/%d/jobs", repo, run), nil, "jobs", 0)
 }
 
 // AttemptJobs returns all jobs of one attempt of a run.
 func (c *Client) AttemptJobs(ctx context.Context, repo string, run int64, attempt int) ([]Job, error) {
-	return c.pageJobs(ctx, fmt.Sprintf("/repos/%s/actions/runs/%d/attempts/%d/jobs", repo, run, attempt))
-}
-
-func (c *Client) pageJobs(ctx context.Context, path string) ([]Job, error) {
-	var all []Job
-	for page := 1; ; page++ {
-		var out struct {
-			Jobs  []Job `json:"jobs"`
-			Total int   `json:"total_count"`
-		}
-		if err := c.call(ctx, http.MethodGet, fmt.Sprintf("%s?limit=50&page=%d", path, page), nil, &out); err != nil {
-			return nil, err
-		}
-		all = append(all, out.Jobs...)
-		if len(out.Jobs) == 0 || len(all) >= out.Total {
-			return all, nil
-		}
-	}
+	return collect[Job](ctx, c, fmt.Sprintf("/repos/%s/actions/runs/%d/attempts/%d/jobs", repo, run, attempt), nil, "jobs", 0)
 }
 
 // JobLog returns the whole log of a job, at most limit bytes of it.
@@ -207,6 +217,15 @@ func (c *Client) JobLog(ctx context.Context, repo string, job, limit int64) (str
 // TaskLog returns the whole log of one task of a job, at most limit bytes of it.
 func (c *Client) TaskLog(ctx context.Context, repo string, job, task, limit int64) (string, error) {
 	return c.text(ctx, fmt.Sprintf("/repos/%s/actions/jobs/%d/logs?task=%d", repo, job, task), limit)
+}
+
+// OpenJobLog returns the whole log of a job, to be read and closed.
+func (c *Client) OpenJobLog(ctx context.Context, repo string, job int64) (io.ReadCloser, error) {
+	resp, err := c.send(ctx, http.MethodGet, fmt.Sprintf("/repos/%s/actions/jobs/%d/logs", repo, job), nil)
+	if err != nil {
+		return nil, err
+	}
+	return resp.Body, nil
 }
 
 // text returns an answer that is no JSON.
@@ -230,20 +249,7 @@ type Task struct {
 
 // Tasks returns all tasks of a repository.
 func (c *Client) Tasks(ctx context.Context, repo string) ([]Task, error) {
-	var all []Task
-	for page := 1; ; page++ {
-		var out struct {
-			Tasks []Task `json:"workflow_runs"`
-			Total int    `json:"total_count"`
-		}
-		if err := c.call(ctx, http.MethodGet, fmt.Sprintf("/repos/%s/actions/tasks?limit=50&page=%d", repo, page), nil, &out); err != nil {
-			return nil, err
-		}
-		all = append(all, out.Tasks...)
-		if len(out.Tasks) == 0 || len(all) >= out.Total {
-			return all, nil
-		}
-	}
+	return collect[Task](ctx, c, "/repos/"+repo+"/actions/tasks", nil, "workflow_runs", 0)
 }
 
 // User is the part of a user object that is used here.

@@ -3,6 +3,7 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -27,30 +28,43 @@ type Client struct {
 type Error struct {
 	Status  int
 	Message string
+	// Request is what was asked: a method and a path.
+	Request string
 }
 
-// Error shows status and message.
-func (e *Error) Error() string { return fmt.Sprintf("status %d: %s", e.Status, e.Message) }
+// Error says it in words first, as people read it.
+func (e *Error) Error() string {
+	return fmt.Sprintf("%s (status %d of %s)", e.Message, e.Status, e.Request)
+}
+
+// apiPath is what all paths are below.
+const apiPath = "/api/v1"
 
 // maxAnswer bounds the JSON answers that are read.
 const maxAnswer = 16 << 20
 
 // call sends one request to the API and decodes the answer into out, if there is one.
 func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
-	resp, err := c.send(ctx, method, path, in)
+	req, err := c.request(ctx, method, path, in)
+	if err != nil {
+		return err
+	}
+	return c.do(req, out)
+}
+
+// do sends a request and decodes the answer into out, if there is one.
+func (c *Client) do(req *http.Request, out any) error {
+	resp, err := c.exchange(req)
 	if err != nil {
 		return err
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err == nil && out != nil && len(body) > 0 {
+		err = json.Unmarshal(body, out)
+	}
 	if err != nil {
-		return fmt.Errorf("%s %s: %w", method, path, err)
-	}
-	if out == nil || len(body) == 0 {
-		return nil
-	}
-	if err := json.Unmarshal(body, out); err != nil {
-		return fmt.Errorf("%s %s: %w", method, path, err)
+		return fmt.Errorf("%s %s: %w", req.Method, req.URL.Path, err)
 	}
 	return nil
 }
@@ -61,13 +75,18 @@ func (c *Client) send(ctx context.Context, method, path string, in any) (*http.R
 	if err != nil {
 		return nil, err
 	}
+	return c.exchange(req)
+}
+
+// exchange sends a request; what is not 2xx is an error.
+func (c *Client) exchange(req *http.Request) (*http.Response, error) {
 	resp, err := c.httpClient().Do(req)
 	if err != nil {
 		return nil, err
 	}
 	if resp.StatusCode/100 != 2 {
 		defer resp.Body.Close()
-		return nil, fmt.Errorf("%s %s: %w", method, path, readError(resp))
+		return nil, readError(resp)
 	}
 	return resp, nil
 }
@@ -81,7 +100,7 @@ func (c *Client) request(ctx context.Context, method, path string, in any) (*htt
 		}
 		body = bytes.NewReader(raw)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, c.URL+"/api/v1"+path, body)
+	req, err := http.NewRequestWithContext(ctx, method, c.URL+apiPath+path, body)
 	if err != nil {
 		return nil, err
 	}
@@ -113,5 +132,6 @@ func readError(resp *http.Response) *Error {
 	if json.Unmarshal(raw, &body) != nil || body.Message == "" {
 		body.Message = strings.TrimSpace(string(raw))
 	}
-	return &Error{Status: resp.StatusCode, Message: body.Message}
+	request := resp.Request.Method + " " + strings.TrimPrefix(resp.Request.URL.Path, apiPath)
+	return &Error{Status: resp.StatusCode, Message: cmp.Or(body.Message, http.StatusText(resp.StatusCode)), Request: request}
 }

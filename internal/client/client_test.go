@@ -78,5 +78,8 @@ func TestErrorsCarryStatusAndMessage(t *testing.T) {
 	r := newRecorded(t, http.StatusConflict, `{"message":"already finished"}`)
 	var answer *client.Error
 	require.ErrorAs(t, r.Cancel(t.Context(), "a/b", 5), &answer)
-	require.Equal(t, client.Error{Status: http.StatusConflict, Message: "already finished"}, *answer)
+	require.Equal(t, client.Error{
+		Status: http.StatusConflict, Message: "already finished", Request: "POST /repos/a/b/actions/runs/5/cancel",
+	}, *answer)
+	require.Equal(t, "already finished (status 409 of POST /repos/a/b/actions/runs/5/cancel)", answer.Error())
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 )
 
@@ -54,6 +55,12 @@ func (c *Client) RerunJob(ctx context.Context, repo string, job int64) (Job, err
 	return out, c.call(ctx, http.MethodPost, fmt.Sprintf("/repos/%s/actions/jobs/%d/rerun", repo, job), nil, &out)
 }
 
+// RerunJobOf is RerunJob for a job that must be of the run.
+func (c *Client) RerunJobOf(ctx context.Context, repo string, run, job int64) (Job, error) {
+	var out Job
+	return out, c.call(ctx, http.MethodPost, fmt.Sprintf("/repos/%s/actions/runs/%d/jobs/%d/rerun", repo, run, job), nil, &out)
+}
+
 // TimelineEvent is one thing that was decided or happened in a run.
 type TimelineEvent struct {
 	At     time.Time `json:"at"`
@@ -65,21 +72,8 @@ type TimelineEvent struct {
 
 // Timeline returns what was decided in an attempt of a run, in order.
 func (c *Client) Timeline(ctx context.Context, repo string, run int64, attempt int) ([]TimelineEvent, error) {
-	var all []TimelineEvent
-	for page := 1; ; page++ {
-		var out struct {
-			Events []TimelineEvent `json:"events"`
-			Total  int             `json:"total_count"`
-		}
-		path := fmt.Sprintf("/repos/%s/actions/runs/%d/timeline?attempt=%d&limit=50&page=%d", repo, run, attempt, page)
-		if err := c.call(ctx, http.MethodGet, path, nil, &out); err != nil {
-			return nil, err
-		}
-		all = append(all, out.Events...)
-		if len(out.Events) == 0 || len(all) >= out.Total {
-			return all, nil
-		}
-	}
+	path := fmt.Sprintf("/repos/%s/actions/runs/%d/timeline", repo, run)
+	return collect[TimelineEvent](ctx, c, path, url.Values{"attempt": {strconv.Itoa(attempt)}}, "events", 0)
 }
 
 // EnvironmentRules are what jobs wait for that deploy to an environment.

@@ -1,0 +1,41 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/pawl-ci/pawl/internal/client"
+)
+
+// Patience with a server that is being restarted.
+const (
+	patienceTries = 30
+	patiencePause = 2 * time.Second
+)
+
+// patiently repeats what a server does not answer, for about a minute, because who watches a run should not hear of the
+// restart of a server. It ends when do is done, or when the server has said no.
+func patiently(ctx context.Context, do func() (done bool, err error)) error {
+	for try := 1; ; try++ {
+		done, err := do()
+		if done || refused(err) || ctx.Err() != nil || (err != nil && try == patienceTries) {
+			return err
+		}
+		if err == nil {
+			try = 0 // it answered, and will have more to say
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(patiencePause):
+		}
+	}
+}
+
+// refused tells an answer that will not change from a server that is away or overloaded.
+func refused(err error) bool {
+	var answer *client.Error
+	return errors.As(err, &answer) && answer.Status < http.StatusInternalServerError && answer.Status != http.StatusTooManyRequests
+}
