@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -118,13 +119,13 @@ func TestListsThatAreNotCountedToTheEnd(t *testing.T) {
 		FROM runs, generate_series(2, $1::bigint) AS n WHERE repo_id = $2`, db.CountLimit+10, repo.ID)
 	a := anna.do("GET", repoPath(repo, "/actions/runs?branch=x&limit=50&page=2"), nil)
 	require.EqualValues(t, db.CountLimit, a.wants(http.StatusOK)["total_count"])
-	require.Equal(t, "10000", a.Header.Get("X-Total-Count"))
+	require.Equal(t, strconv.Itoa(db.CountLimit), a.Header.Get("X-Total-Count"))
 	require.Equal(t, "true", a.Header.Get("X-Total-Count-Partial"))
 	require.Contains(t, a.Header.Get("Access-Control-Expose-Headers"), "X-Total-Count-Partial")
 	require.NotContains(t, a.Header.Get("Link"), `rel="last"`)
 	require.Contains(t, nextLink(t, a), "page=3")
 	require.Contains(t, a.Header.Get("Link"), `rel="prev"`)
-	end := anna.do("GET", repoPath(repo, "/actions/runs?branch=x&limit=50&page=201"), nil)
+	end := anna.do("GET", repoPath(repo, "/actions/runs?branch=x&limit=50&page=101"), nil)
 	end.wants(http.StatusOK)
 	require.Empty(t, nextLink(t, end))
 	all := anna.do("GET", repoPath(repo, "/actions/runs"), nil)

@@ -10,7 +10,7 @@ import (
 )
 
 // CountLimit is how far a list is counted that is filtered by what no count is kept of.
-const CountLimit = 10_000
+const CountLimit = 5_000
 
 // The keys of a list are counted in blocks of a power of two (list_block in the migration).
 const (
