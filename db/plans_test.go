@@ -80,12 +80,14 @@ func TestPlansOfLists(t *testing.T) {
 	require.NoError(t, dbseed.Fill(t.Context(), d.Pool, plannedRuns, func(string) {}))
 	var busy, quiet, person db.Owner
 	var large, small db.Repository
+	var latest db.Job
 	for query, model := range map[string]any{
 		"SELECT r.* FROM repositories r WHERE run_counter > 0 ORDER BY run_counter DESC LIMIT 1":                       &large,
 		"SELECT r.* FROM repositories r WHERE run_counter > 0 ORDER BY run_counter, id LIMIT 1":                        &small,
 		"SELECT o.* FROM owners o WHERE lower_login = 'seed-org-1'":                                                    &busy,
 		"SELECT o.* FROM owners o WHERE lower_login = 'seed-org-20'":                                                   &quiet,
 		"SELECT o.* FROM owners o JOIN runs r ON r.actor_id = o.id GROUP BY o.id ORDER BY count(*), o.id DESC LIMIT 1": &person,
+		"SELECT * FROM jobs WHERE task_id IS NOT NULL ORDER BY id DESC LIMIT 1":                                        &latest,
 	} {
 		require.NoError(t, d.NewRaw(query).Scan(t.Context(), model))
 	}
@@ -121,7 +123,10 @@ func TestPlansOfLists(t *testing.T) {
 	for _, page := range pages {
 		check("tasks", false, func() error { _, _, err := d.Tasks(t.Context(), large.ID, page); return err })
 	}
-	check("run", false, func() error { _, err := d.WorkflowRan(t.Context(), large.ID, "ci.yml", 0); return err })
+	check("run", false, func() error { _, err := d.Run(t.Context(), latest.RepoID, latest.RunID, 0); return err })
+	check("job", false, func() error { _, err := d.Job(t.Context(), latest.RepoID, latest.ID); return err })
+	check("tasks of job", false, func() error { _, _, err := d.JobTasks(t.Context(), &latest, db.Page{Limit: 50}); return err })
+	check("workflow", false, func() error { _, err := d.WorkflowRan(t.Context(), large.ID, "ci.yml", 0); return err })
 }
 
 // combinations are all ways to filter a scope.
