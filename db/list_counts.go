@@ -14,7 +14,7 @@ const CountLimit = 5_000
 
 // The keys of a list are counted in blocks of a power of two (list_block in the migration).
 const (
-	blockBits       = 16 // by id, in the lists of an owner and of all
+	blockBits       = 15 // by id, in the lists of an owner and of all
 	repoBlockBits   = 18 // by id, in the lists of a repository
 	numberBlockBits = 14 // by run number
 )

@@ -66,7 +66,7 @@ CREATE TABLE list_deltas (
 
 -- The block of an entry. The repository's lists of runs are in the order of run_number, all others of id. db/list_counts.go
 -- has the same numbers.
-CREATE FUNCTION list_block(id bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT id >> 16';
+CREATE FUNCTION list_block(id bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT id >> 15';
 CREATE FUNCTION list_block_of_run(run_number bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT run_number >> 14';
 CREATE FUNCTION list_block_of_repo(id bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT id >> 18';
 
