@@ -15,22 +15,34 @@ import (
 // repeated, and is, whenever something has changed.
 func (a *Activities) AdmitJobs(ctx context.Context, in workflows.IfQueries) ([]workflows.Admission, error) {
 	x, err := a.expander(ctx, in)
+	if err == nil {
+		x.places, err = a.places(ctx, in.AttemptID)
+	}
+	return answerAll(ctx, a, in.Queries, err,
+		func(q workflows.IfQuery) (workflows.Admission, error) { return a.admitOne(ctx, x, q) },
+		func(q workflows.IfQuery, v verdict) workflows.Admission {
+			return workflows.Admission{JobID: q.JobID, Status: ci.StatusFailure, Reason: workflows.ShortReason(v.text), Class: v.class}
+		})
+}
+
+// places are the groups in which jobs of an attempt are already, by job. Who is in one need not enter it again, which
+// takes a lock.
+func (a *Activities) places(ctx context.Context, attempt int64) (map[int64]db.GateRow, error) {
+	rows, err := a.db.GatesOf(ctx, attempt)
 	if err != nil {
-		return nil, failed(err)
+		return nil, err
 	}
-	out := make([]workflows.Admission, len(in.Queries))
-	for i, q := range in.Queries {
-		if out[i], err = a.admitOne(ctx, x, q); err != nil {
-			return nil, failed(err)
-		}
+	places := make(map[int64]db.GateRow, len(rows))
+	for _, r := range rows {
+		places[r.JobID] = r
 	}
-	return out, nil
+	return places, nil
 }
 
 func (a *Activities) admitOne(ctx context.Context, x expander, q workflows.IfQuery) (workflows.Admission, error) {
 	job, found := x.jobs[q.JobID]
 	if !found {
-		return refusal(q.JobID, errGone.Error()), nil
+		return workflows.Admission{}, errGone
 	}
 	w, err := x.files.writtenIn(job)
 	if err != nil {
@@ -39,10 +51,7 @@ func (a *Activities) admitOne(ctx context.Context, x expander, q workflows.IfQue
 	c := x.context(job, q)
 	held, err := a.enterEnvironment(ctx, w, job, c)
 	if err == nil && held.Hold == "" && !held.Status.Terminal() {
-		held, err = a.enterJobGate(ctx, w, job, c)
-	}
-	if text := problemOf(err); text != "" {
-		return refusal(job.ID, text), nil
+		held, err = a.enterJobGate(ctx, x, w, job, c)
 	}
 	return held, err
 }
@@ -71,25 +80,32 @@ func (a *Activities) enterEnvironment(ctx context.Context, w *workflowfile.Workf
 	return free, nil
 }
 
-func (a *Activities) enterJobGate(ctx context.Context, w *workflowfile.Workflow, job *db.Job, c workflowfile.JobContext) (workflows.Admission, error) {
-	out := workflows.Admission{JobID: job.ID}
+func (a *Activities) enterJobGate(ctx context.Context, x expander, w *workflowfile.Workflow, job *db.Job, c workflowfile.JobContext) (workflows.Admission, error) {
+	if place, isMember := x.places[job.ID]; isMember {
+		return admittedBy(job.ID, place.Title, place.State, place.Reason), nil
+	}
 	group, err := w.JobConcurrency(job.Key, c)
 	if err != nil || group == nil {
-		return out, err
+		return workflows.Admission{JobID: job.ID}, err
 	}
 	answer, err := a.db.EnterGate(ctx, db.GateEntry{
 		RepoID: job.RepoID, RunID: job.RunID, AttemptID: job.AttemptID, JobID: job.ID, Concurrency: *group,
 	})
 	if err != nil {
-		return out, err
+		return workflows.Admission{}, err
 	}
 	a.wake(ctx, answer.Wake)
-	out.InGate = true
-	switch answer.State {
+	return admittedBy(job.ID, group.Group, answer.State, answer.Reason), nil
+}
+
+// admittedBy is what the place of a job in its group means for it.
+func admittedBy(job int64, group string, state db.GateState, reason string) workflows.Admission {
+	out := workflows.Admission{JobID: job, InGate: true}
+	switch state {
 	case db.GatePending:
-		out.Hold = fmt.Sprintf("concurrency group %s is taken", group.Group)
+		out.Hold = fmt.Sprintf("concurrency group %s is taken", group)
 	case db.GateReplaced, db.GateRefused, db.GateLeaving:
-		out.Status, out.Reason = ci.StatusCancelled, answer.Reason
+		out.Status, out.Reason = ci.StatusCancelled, reason
 	}
-	return out, nil
+	return out
 }

@@ -15,14 +15,11 @@ import (
 // be evaluated is an answer, not an error: it fails its job with the message, at once (known-problems.md B7).
 func (a *Activities) EvaluateIfs(ctx context.Context, in workflows.IfQueries) ([]workflows.IfAnswer, error) {
 	known, err := a.know(ctx, in)
-	if err != nil {
-		return nil, failed(err)
-	}
-	answers := make([]workflows.IfAnswer, len(in.Queries))
-	for i, q := range in.Queries {
-		answers[i] = known.decideIf(q)
-	}
-	return answers, nil
+	return answerAll(ctx, a, in.Queries, err,
+		func(q workflows.IfQuery) (workflows.IfAnswer, error) { return known.decideIf(q), nil },
+		func(q workflows.IfQuery, v verdict) workflows.IfAnswer {
+			return workflows.IfAnswer{JobID: q.JobID, Error: workflows.ShortReason(v.text), Class: v.class}
+		})
 }
 
 // knowledge is what the expressions of some jobs of one attempt depend on.
@@ -55,7 +52,7 @@ func (a *Activities) knowJobs(ctx context.Context, in workflows.RunInput, ids []
 		return nil, err
 	}
 	if k.github, err = k.run.Facts.GitHub(); err != nil {
-		return nil, err
+		return nil, hopeless(err)
 	}
 	if k.jobs, err = a.db.JobsToDecide(ctx, ids); err != nil {
 		return nil, err
@@ -90,7 +87,7 @@ func (a *Activities) knowCallers(ctx context.Context, k *knowledge) error {
 
 func callInputs(caller *db.Job) (inputs map[string]any, err error) {
 	if err = json.Unmarshal(caller.CallInputs, &inputs); err != nil {
-		err = fmt.Errorf("inputs of caller %d: %w", caller.ID, err)
+		err = hopeless(fmt.Errorf("inputs of caller %d: %w", caller.ID, err))
 	}
 	return inputs, err
 }

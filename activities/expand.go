@@ -17,22 +17,19 @@ import (
 // the author of a workflow file has to mend is an answer and no error (execution-semantics.md §5, §10).
 func (a *Activities) ExpandJobs(ctx context.Context, in workflows.IfQueries) ([]workflows.Expansion, error) {
 	x, err := a.expander(ctx, in)
-	if err != nil {
-		return nil, failed(err)
-	}
-	out := make([]workflows.Expansion, len(in.Queries))
-	for i, q := range in.Queries {
-		if out[i], err = a.expandOne(ctx, x, q); err != nil {
-			return nil, failed(err)
-		}
-	}
-	return out, nil
+	return answerAll(ctx, a, in.Queries, err,
+		func(q workflows.IfQuery) (workflows.Expansion, error) { return a.expandOne(ctx, x, q) },
+		func(q workflows.IfQuery, v verdict) workflows.Expansion {
+			return workflows.Expansion{JobID: q.JobID, Error: workflows.ShortReason(v.text), Class: v.class}
+		})
 }
 
 // expander plans what a job becomes.
 type expander struct {
 	*knowledge
 	files *files
+	// places are the concurrency groups in which jobs are already, where that is asked for.
+	places map[int64]db.GateRow
 }
 
 func (a *Activities) expander(ctx context.Context, in workflows.IfQueries) (expander, error) {
@@ -41,24 +38,19 @@ func (a *Activities) expander(ctx context.Context, in workflows.IfQueries) (expa
 		return expander{}, err
 	}
 	f, err := a.filesOf(ctx, in.AttemptID)
-	return expander{k, f}, err
+	return expander{knowledge: k, files: f}, err
 }
 
 func (a *Activities) expandOne(ctx context.Context, x expander, q workflows.IfQuery) (workflows.Expansion, error) {
-	out := workflows.Expansion{JobID: q.JobID}
 	e, err := x.plan(q)
-	if err == nil {
-		var jobs []db.Job
-		if jobs, err = a.db.Expand(ctx, e); err == nil {
-			out.Plan = planOf(jobs)
-			return out, nil
-		}
+	if err != nil {
+		return workflows.Expansion{}, err
 	}
-	if problem := problemOf(err); problem != "" {
-		out.Error = workflows.ShortReason(problem)
-		return out, nil
+	jobs, err := a.db.Expand(ctx, e)
+	if err != nil {
+		return workflows.Expansion{}, err
 	}
-	return out, err
+	return workflows.Expansion{JobID: q.JobID, Plan: planOf(jobs)}, nil
 }
 
 // problemOf is the text of an error that is the author's to mend; any other error gives none.
@@ -70,6 +62,8 @@ func problemOf(err error) string {
 		return err.Error()
 	case errors.Is(err, db.ErrTooManyJobs):
 		return db.ErrTooManyJobs.Error()
+	case errors.Is(err, db.ErrFinished):
+		return "the job has ended"
 	}
 	return ""
 }
@@ -121,7 +115,7 @@ func (x expander) call(job *db.Job, w *workflowfile.Workflow, q workflows.IfQuer
 	}
 	e := db.Expansion{Job: job, Secrets: call.Secrets}
 	if e.Inputs, err = json.Marshal(call.Inputs); err != nil {
-		return e, fmt.Errorf("inputs of caller %d: %w", job.ID, err)
+		return e, hopeless(fmt.Errorf("inputs of caller %d: %w", job.ID, err))
 	}
 	plan, err := callee.Plan(workflowfile.PlanContext{GitHub: x.github, Inputs: call.Inputs, Root: x.root(), Call: true})
 	if err != nil {
@@ -145,24 +139,17 @@ func (a *Activities) ConcludeCalls(ctx context.Context, in workflows.CallEnds) (
 		ids[i] = c.JobID
 	}
 	k, err := a.knowJobs(ctx, in.RunInput, ids)
-	if err != nil {
-		return nil, failed(err)
+	var f *files
+	if err == nil {
+		f, err = a.filesOf(ctx, in.AttemptID)
 	}
-	f, err := a.filesOf(ctx, in.AttemptID)
-	if err != nil {
-		return nil, failed(err)
-	}
-	answers := make([]workflows.CallAnswer, len(in.Calls))
-	for i, c := range in.Calls {
-		answers[i].JobID = c.JobID
-		err := a.concludeCall(ctx, in.AttemptID, expander{k, f}, c.JobID)
-		if text := problemOf(err); text != "" {
-			answers[i].Error = workflows.ShortReason(text)
-		} else if err != nil {
-			return nil, failed(err)
-		}
-	}
-	return answers, nil
+	return answerAll(ctx, a, in.Calls, err,
+		func(c workflows.CallEnd) (workflows.CallAnswer, error) {
+			return workflows.CallAnswer{JobID: c.JobID}, a.concludeCall(ctx, in.AttemptID, expander{knowledge: k, files: f}, c.JobID)
+		},
+		func(c workflows.CallEnd, v verdict) workflows.CallAnswer {
+			return workflows.CallAnswer{JobID: c.JobID, Error: workflows.ShortReason(v.text), Class: v.class}
+		})
 }
 
 func (a *Activities) concludeCall(ctx context.Context, attempt int64, x expander, id int64) error {

@@ -26,7 +26,7 @@ func (a *Activities) filesOf(ctx context.Context, attempt int64) (*files, error)
 	f := &files{rows: rows, parsed: make([]*workflowfile.Workflow, len(rows))}
 	for i, r := range rows {
 		if f.parsed[i], err = workflowfile.Parse(r.Path, r.Content); err != nil {
-			return nil, fmt.Errorf("stored file %d of attempt %d: %w", i, attempt, err)
+			return nil, hopeless(fmt.Errorf("stored file %d of attempt %d: %w", i, attempt, err))
 		}
 	}
 	a.files.Add(attempt, f)
@@ -36,7 +36,7 @@ func (a *Activities) filesOf(ctx context.Context, attempt int64) (*files, error)
 // writtenIn is the file in which a job is written.
 func (f *files) writtenIn(j *db.Job) (*workflowfile.Workflow, error) {
 	if j.File < 0 || j.File >= len(f.parsed) {
-		return nil, fmt.Errorf("job %d is in file %d of %d", j.ID, j.File, len(f.parsed))
+		return nil, hopeless(fmt.Errorf("job %d is in file %d of %d", j.ID, j.File, len(f.parsed)))
 	}
 	return f.parsed[j.File], nil
 }

@@ -18,7 +18,7 @@ func (a *Activities) LoadPlan(ctx context.Context, in workflows.RunInput) (workf
 	}
 	plan := planOf(loaded.Jobs)
 	plan.NeedsApproval = loaded.Approval == db.ApprovalNeeded
-	plan.HasGate = loaded.Concurrency != nil
+	plan.HasGate, plan.HasNews = loaded.Concurrency != nil, loaded.HasNews
 	if plan.HasGate && !plan.NeedsApproval {
 		plan.Gate, err = a.EnterGate(ctx, in)
 	}
@@ -104,7 +104,9 @@ func (a *Activities) ReadNews(ctx context.Context, in workflows.RunInput) (workf
 		}
 	}
 	for _, e := range n.Ended {
-		out.Ended = append(out.Ended, workflows.JobEnd{JobID: e.JobID, Status: e.Status, Reason: e.Reason, Class: e.Class})
+		out.Ended = append(out.Ended, workflows.JobEnd{
+			JobID: e.JobID, Status: e.Status, Reason: e.Reason, Class: e.Class, FailFast: e.FailFast,
+		})
 	}
 	return out, nil
 }

@@ -30,7 +30,7 @@ func (a *Activities) CheckTask(ctx context.Context, c workflows.CheckTask) (work
 
 // EndTask takes an offer back or ends its task.
 func (a *Activities) EndTask(ctx context.Context, e workflows.EndTask) (workflows.TaskState, error) {
-	o, err := a.db.EndTask(ctx, e.JobID, endMode(e), e.Reason)
+	o, err := a.endTask(ctx, e)
 	state := stateOf(o)
 	if o.State == db.OfferWithdrawn {
 		state.End.Reason = e.Reason
@@ -38,19 +38,19 @@ func (a *Activities) EndTask(ctx context.Context, e workflows.EndTask) (workflow
 	return state, failed(err)
 }
 
-func endMode(e workflows.EndTask) db.EndMode {
+func (a *Activities) endTask(ctx context.Context, e workflows.EndTask) (db.OfferTask, error) {
 	switch {
 	case e.OnlyQueued:
-		return db.EndQueued
+		return a.db.TakeBack(ctx, e.JobID, e.Waited)
 	case e.Force:
-		return db.EndForced
+		return a.db.EndTask(ctx, e.JobID, db.EndForced, e.Reason)
 	}
-	return db.EndGraceful
+	return a.db.EndTask(ctx, e.JobID, db.EndGraceful, e.Reason)
 }
 
 // stateOf says in the workflows' words how far an offer has come.
 func stateOf(o db.OfferTask) workflows.TaskState {
-	s := workflows.TaskState{TaskID: o.TaskID, Running: o.Running, Confirmed: o.Confirmed, Held: o.Held}
+	s := workflows.TaskState{TaskID: o.TaskID, Running: o.Running, Confirmed: o.Confirmed, Held: o.Held, Waited: o.Waited}
 	switch {
 	case o.State == db.OfferWithdrawn:
 		s.Phase, s.End = workflows.PhaseEnded, workflows.TaskEnd{Status: workflows.EndWithdrawn, Reason: "cancelled"}

@@ -161,9 +161,14 @@ func (f *follower) sendLast(s db.LogState) error {
 	return f.sendLines(s.RowCount, []byte(line))
 }
 
-// switchTo begins with another task's log.
+// switchTo begins with another task's log, after what is left of the one before.
 func (f *follower) switchTo(task int64) error {
 	first := f.task == 0
+	if !first {
+		if err := f.leave(); err != nil {
+			return err
+		}
+	}
 	f.task = task
 	f.subscribe()
 	if first {
@@ -171,6 +176,20 @@ func (f *follower) switchTo(task int64) error {
 	}
 	f.next = 0
 	return f.out.event("restart", "", map[string]int64{"task_id": task})
+}
+
+// leave sends what is left of the log of a task that came to nothing, with why.
+func (f *follower) leave() error {
+	s, err := f.call.server.DB.JobLogState(f.call.ctx(), f.job, f.task)
+	if err != nil || s.Expired {
+		return err
+	}
+	if s.RowCount > f.next {
+		if err := f.sendRows(s.RowCount); err != nil {
+			return err
+		}
+	}
+	return f.sendLast(s)
 }
 
 // sendRows sends the rows up to end, chunk by chunk, each as soon as it is read.

@@ -258,11 +258,14 @@ func TestLogStreamOfARetriedJobBeginsAgain(t *testing.T) {
 	_, line := next(t, events).row(t)
 	require.Equal(t, "first try", line)
 
-	r.sql(`UPDATE tasks SET status = 'lost', stopped_at = now() WHERE id = $1`, first)
+	r.sql(`UPDATE tasks SET status = 'lost', reason = 'the runner is gone', stopped_at = now() WHERE id = $1`, first)
 	second, _ := r.claim(job)
 	r.logger(second).append(false, "second try")
-	require.Equal(t, event{name: "restart", data: fmt.Sprintf(`{"task_id":%d}`, second)}, next(t, events))
 	row, line := next(t, events).row(t)
+	require.EqualValues(t, 1, row)
+	require.Equal(t, "Pawl: the runner is gone", line, "the lost task says how it ended")
+	require.Equal(t, event{name: "restart", data: fmt.Sprintf(`{"task_id":%d}`, second)}, next(t, events))
+	row, line = next(t, events).row(t)
 	require.Zero(t, row)
 	require.Equal(t, "second try", line)
 

@@ -22,18 +22,23 @@ type OfferTask struct {
 	Running time.Duration // since the claim, by the database's clock
 	// Confirmed: the runner has reported on the task.
 	Confirmed bool
+	// Waited is for how long a queued offer has been one.
+	Waited time.Duration
 }
+
+// waitedOf is OfferTask.Waited of an offer o.
+const waitedOf = `CASE WHEN o.state = 'queued' THEN now() - o.created_at ELSE interval '0' END`
 
 // attachOffer locks the offer and its task in the order in which a claim does, so that either the claim sees that
 // the workflow is attached or the workflow sees the claim; the same holds for the end of the task.
 const attachOffer = `WITH o AS (
-		UPDATE offers SET attached = true WHERE job_id = $1 AND try = $2 RETURNING id, state
+		UPDATE offers SET attached = true WHERE job_id = $1 AND try = $2 RETURNING id, state, created_at
 	), t AS (
 		UPDATE tasks SET attached = true FROM o WHERE tasks.offer_id = o.id
 		RETURNING tasks.id, tasks.status, tasks.reason, tasks.cause, now() - tasks.claimed_at AS running, tasks.confirmed_at
 	)
 	SELECT o.state, coalesce(t.id, 0), coalesce(t.status, ''), coalesce(t.reason, ''), coalesce(t.cause, ''),
-		coalesce(t.running, interval '0'), t.confirmed_at IS NOT NULL
+		coalesce(t.running, interval '0'), t.confirmed_at IS NOT NULL, ` + waitedOf + `
 	FROM o LEFT JOIN t ON true`
 
 // Attach notes that the job's workflow watches an offer, and tells how far it has come. An offer that is not there
@@ -57,7 +62,7 @@ func (d *DB) attachOnce(ctx context.Context, job int64, try int) (OfferTask, err
 
 func scanOfferTask(row pgx.Row) (OfferTask, error) {
 	var o OfferTask
-	err := row.Scan(&o.State, &o.TaskID, &o.Status, &o.Reason, &o.Cause, &o.Running, &o.Confirmed)
+	err := row.Scan(&o.State, &o.TaskID, &o.Status, &o.Reason, &o.Cause, &o.Running, &o.Confirmed, &o.Waited)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return OfferTask{State: OfferWithdrawn}, nil
 	}

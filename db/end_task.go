@@ -21,10 +21,8 @@ type EndMode int
 
 // The ways to end a task.
 const (
-	// EndQueued takes a queued offer back, and leaves alone one that is held and a task that a runner has.
-	EndQueued EndMode = iota
-	// EndGraceful also has the task cancelled, by its runner when that can finish its post steps.
-	EndGraceful
+	// EndGraceful takes offers back, and has the task cancelled, by its runner when that can finish its post steps.
+	EndGraceful EndMode = iota
 	// EndForced also ends the task at once.
 	EndForced
 )
@@ -36,16 +34,13 @@ func (d *DB) EndTask(ctx context.Context, job int64, mode EndMode, reason string
 	var out OfferTask
 	err := d.inTx(ctx, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `UPDATE offers SET state = 'withdrawn'
-			WHERE job_id = $1 AND (state = 'queued' OR ($2 AND state = 'held'))`, prepared, job, mode != EndQueued); err != nil {
+			WHERE job_id = $1 AND state IN ('queued', 'held')`, prepared, job); err != nil {
 			return err
 		}
-		if mode != EndQueued {
-			if err := endOpenTasks(ctx, tx, `t.job_id = $1`, job, taskEnding{reason: reason, force: mode == EndForced}); err != nil {
-				return err
-			}
+		err := endOpenTasks(ctx, tx, `t.job_id = $1`, job, taskEnding{reason: reason, force: mode == EndForced})
+		if err == nil {
+			out, err = latestOffer(ctx, tx, job)
 		}
-		var err error
-		out, err = latestOffer(ctx, tx, job)
 		return err
 	})
 	if err != nil {
@@ -54,9 +49,27 @@ func (d *DB) EndTask(ctx context.Context, job int64, mode EndMode, reason string
 	return out, nil
 }
 
+// TakeBack takes back the offer of a job that has waited for a runner for so long. It leaves alone one that is held, or
+// was until a short time ago, and a task that a runner has. It answers like EndTask.
+func (d *DB) TakeBack(ctx context.Context, job int64, waited time.Duration) (OfferTask, error) {
+	var out OfferTask
+	err := d.inTx(ctx, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE offers SET state = 'withdrawn'
+			WHERE job_id = $1 AND state = 'queued' AND created_at <= now() - $2::interval`, prepared, job, waited)
+		if err == nil {
+			out, err = latestOffer(ctx, tx, job)
+		}
+		return err
+	})
+	if err != nil {
+		return out, fmt.Errorf("take back the offer of job %d: %w", job, err)
+	}
+	return out, nil
+}
+
 func latestOffer(ctx context.Context, tx pgx.Tx, job int64) (OfferTask, error) {
 	return scanOfferTask(tx.QueryRow(ctx, `SELECT o.state, coalesce(t.id, 0), coalesce(t.status, ''), coalesce(t.reason, ''),
-			coalesce(t.cause, ''), coalesce(now() - t.claimed_at, interval '0'), t.confirmed_at IS NOT NULL
+			coalesce(t.cause, ''), coalesce(now() - t.claimed_at, interval '0'), t.confirmed_at IS NOT NULL, `+waitedOf+`
 		FROM offers o LEFT JOIN tasks t ON t.offer_id = o.id WHERE o.job_id = $1 ORDER BY o.try DESC LIMIT 1`, job))
 }
 

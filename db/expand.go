@@ -22,7 +22,8 @@ type Expansion struct {
 var ErrTooManyJobs = fmt.Errorf("the run would have more than %d jobs", ci.MaxJobsPerRun)
 
 // Expand stores the cells or children of a job in one transaction, and returns them as the plan has them. A job that
-// was expanded before keeps what it has, which is returned. ErrTooManyJobs changes nothing.
+// was expanded before keeps what it has, which is returned. ErrTooManyJobs changes nothing, and nor does ErrFinished,
+// which a call gets that comes so late that its job has ended.
 func (d *DB) Expand(ctx context.Context, e Expansion) (jobs []Job, err error) {
 	err = d.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
 		// The lock on the attempt keeps two expansions from taking the same cell numbers.
@@ -47,7 +48,12 @@ func (d *DB) Expand(ctx context.Context, e Expansion) (jobs []Job, err error) {
 }
 
 func isExpanded(ctx context.Context, tx bun.Tx, job int64) (expanded bool, err error) {
-	err = tx.NewRaw(`SELECT expanded_at IS NOT NULL FROM jobs WHERE id = ? FOR UPDATE`, job).Scan(ctx, &expanded)
+	var hasEnded bool
+	err = tx.NewRaw(`SELECT expanded_at IS NOT NULL, stopped_at IS NOT NULL FROM jobs WHERE id = ? FOR UPDATE`, job).
+		Scan(ctx, &expanded, &hasEnded)
+	if err == nil && hasEnded && !expanded {
+		err = ErrFinished
+	}
 	return expanded, err
 }
 

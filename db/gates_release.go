@@ -110,8 +110,8 @@ const deadMember = `e.state <> 'replaced' AND (EXISTS (SELECT 1 FROM attempts a 
 	OR EXISTS (SELECT 1 FROM jobs j WHERE j.id = e.job_id AND j.stopped_at IS NOT NULL))`
 
 // MendGates passes on gates that are held by what has ended, or by nobody although somebody waits; at most limit. There
-// are none, unless a call that was given up as failed did its work after all, and too late. The attempts that it returns
-// have news.
+// are none, unless a worker died just after it had entered a gate for a job that the one that took over does not run, or
+// a call that was given up did its work after all, and too late. The attempts that it returns have news.
 func (d *DB) MendGates(ctx context.Context, limit int) (wake []RunRef, err error) {
 	keys, err := d.stuckGates(ctx, limit)
 	if err != nil {

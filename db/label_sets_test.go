@@ -3,6 +3,7 @@ package db_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pawl-ci/pawl/db"
+	"github.com/pawl-ci/pawl/internal/workflowfile"
 )
 
 // labelled are jobs with one label each, the round in its name so that all sets of a round are new.
@@ -74,4 +76,21 @@ func TestLabelSetsWithinUsesItsIndex(t *testing.T) {
 		return tx.NewRaw(`EXPLAIN SELECT id FROM label_sets WHERE labels <@ '{a,b}'`).Scan(ctx, &plan)
 	}))
 	require.Contains(t, strings.Join(plan, "\n"), "label_sets_within")
+}
+
+// TestTheLargestLabelSet: what the file format allows has to fit into the index, or its run could never be stored.
+func TestTheLargestLabelSet(t *testing.T) {
+	f := newFixture(t)
+	random := rand.New(rand.NewPCG(1, 2))
+	j := job("a")
+	for left := workflowfile.MaxLabelsBytes; left > 0; {
+		label := make([]byte, min(left, workflowfile.MaxLabelsBytes/workflowfile.MaxLabels))
+		for i := range label {
+			label[i] = byte('!' + random.IntN(90))
+		}
+		j.RunsOn = append(j.RunsOn, string(label))
+		left -= len(label)
+	}
+	require.GreaterOrEqual(t, len(j.RunsOn), workflowfile.MaxLabels)
+	f.run(t, j)
 }

@@ -39,3 +39,20 @@ func TestNewsIsUnseenUntilItIsRead(t *testing.T) {
 	f.record(t, db.RunStep{RunID: waiting.run.ID, AttemptID: waiting.attempt.ID, Status: ci.StatusSuccess})
 	require.Empty(t, unseen(0), "who has ended needs none")
 }
+
+func TestAPlanTellsOfNewsFromBefore(t *testing.T) {
+	f := newFixture(t)
+	run, attempt := f.run(t, job("a"))
+	plan, err := f.LoadPlan(t.Context(), attempt.ID)
+	require.NoError(t, err)
+	require.False(t, plan.HasNews)
+	require.NoError(t, f.PauseRun(t.Context(), run.ID, 1, f.owner.ID))
+	plan, err = f.LoadPlan(t.Context(), attempt.ID)
+	require.NoError(t, err)
+	require.True(t, plan.HasNews)
+	_, err = f.ReadNews(t.Context(), attempt.ID)
+	require.NoError(t, err)
+	plan, err = f.LoadPlan(t.Context(), attempt.ID)
+	require.NoError(t, err)
+	require.False(t, plan.HasNews)
+}

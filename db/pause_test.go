@@ -101,7 +101,7 @@ func TestEndTaskOfAHeldOffer(t *testing.T) {
 	run, _ := f.run(t, a)
 	f.offer(t, a)
 	require.NoError(t, f.PauseRun(t.Context(), run.ID, 1, f.owner.ID))
-	o, err := f.EndTask(t.Context(), a.ID, db.EndQueued, "no runner")
+	o, err := f.TakeBack(t.Context(), a.ID, 0)
 	require.NoError(t, err)
 	require.Equal(t, db.OfferTask{State: db.OfferQueued, Held: true}, o)
 	o, err = f.EndTask(t.Context(), a.ID, db.EndGraceful, "cancelled")

@@ -14,6 +14,8 @@ type AttemptPlan struct {
 	// Approval is that of the run, Concurrency the gate of the whole attempt.
 	Approval    Approval
 	Concurrency *ci.Concurrency
+	// HasNews: something has changed since the attempt was stored.
+	HasNews bool
 }
 
 // planJobColumns are what the workflow of a run needs to know of a job.
@@ -28,11 +30,13 @@ func (d *DB) LoadPlan(ctx context.Context, attempt int64) (AttemptPlan, error) {
 		Job         `bun:",extend"`
 		RunApproval Approval
 		RunGate     *ci.Concurrency `bun:"type:jsonb"`
+		HasNews     bool
 	}
 	err := d.NewRaw(`WITH seen AS (
 			UPDATE attempts SET workflow_seen_at = coalesce(workflow_seen_at, now()) WHERE id = ?0 RETURNING id, run_id, concurrency
 		)
-		SELECT `+planJobColumns+`, r.approval AS run_approval, seen.concurrency AS run_gate
+		SELECT `+planJobColumns+`, r.approval AS run_approval, seen.concurrency AS run_gate,
+			EXISTS (SELECT 1 FROM news WHERE attempt_id = ?0 AND n > news.seen) AS has_news
 		FROM jobs AS job JOIN seen ON job.attempt_id = seen.id JOIN runs r ON r.id = seen.run_id
 		WHERE NOT job.is_hidden ORDER BY job.cell`, attempt).Scan(ctx, &rows)
 	if err != nil {
@@ -41,7 +45,7 @@ func (d *DB) LoadPlan(ctx context.Context, attempt int64) (AttemptPlan, error) {
 	if len(rows) == 0 {
 		return AttemptPlan{}, fmt.Errorf("attempt %d: %w", attempt, ErrNotFound)
 	}
-	plan := AttemptPlan{Approval: rows[0].RunApproval, Concurrency: rows[0].RunGate}
+	plan := AttemptPlan{Approval: rows[0].RunApproval, Concurrency: rows[0].RunGate, HasNews: rows[0].HasNews}
 	for _, r := range rows {
 		plan.Jobs = append(plan.Jobs, r.Job)
 	}

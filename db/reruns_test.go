@@ -26,6 +26,15 @@ func followOpen(jobs []*db.Job) ([]*db.Job, error) {
 	return clones, nil
 }
 
+// cloneUndone clones jobs as if nothing had become of them.
+func cloneUndone(jobs []*db.Job) ([]*db.Job, error) {
+	clones, err := followOpen(jobs)
+	for _, j := range clones {
+		j.Status, j.Reason, j.StoppedAt = j.InitialStatus(), "", time.Time{}
+	}
+	return clones, err
+}
+
 func (f *fixture) rerun(t *testing.T, run *db.Run, early bool) (*db.Attempt, error) {
 	t.Helper()
 	return f.CreateRerun(t.Context(), db.NewAttempt{Run: run, TriggerUserID: f.owner.ID, Early: early, Clone: followOpen})
@@ -136,7 +145,7 @@ func TestARerunOfWhatNobodyApprovedWaitsAgain(t *testing.T) {
 	_, err := f.ApproveRun(t.Context(), run.ID, f.owner.ID)
 	require.ErrorIs(t, err, db.ErrFinished)
 
-	again, err := f.rerun(t, run, false)
+	again, err := f.CreateRerun(t.Context(), db.NewAttempt{Run: run, TriggerUserID: f.owner.ID, Clone: cloneUndone})
 	require.NoError(t, err)
 	require.Equal(t, []ci.Status{ci.StatusBlocked, ci.StatusBlocked}, []ci.Status{run.Status, again.Status})
 	require.Equal(t, ci.StatusBlocked, f.jobsOf(t, again)[0].Status)

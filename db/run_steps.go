@@ -61,6 +61,8 @@ type RunStep struct {
 // repeated. The runs that it returns have news: their workflows are to be woken.
 func (d *DB) RecordStep(ctx context.Context, s RunStep) (wake []RunRef, err error) {
 	batch := &pgx.Batch{}
+	var left leftBehind
+	s.queueLeftOffers(batch, &left)
 	s.queue(batch, &wake)
 	switch {
 	case s.Release:
@@ -73,6 +75,9 @@ func (d *DB) RecordStep(ctx context.Context, s RunStep) (wake []RunRef, err erro
 	case batch.Len() > 0:
 		// A batch without BEGIN is one implicit transaction.
 		err = d.Pool.SendBatch(ctx, batch).Close()
+	}
+	if err == nil {
+		err = d.endLeftTasks(ctx, left)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("record step of run %d: %w", s.RunID, err)
@@ -113,6 +118,7 @@ func (s RunStep) queue(batch *pgx.Batch, wake *[]RunRef) {
 		queueEvents(batch, s)
 	}
 	if s.Status.Terminal() {
+		queueLeftJobs(batch, s.AttemptID, wake)
 		queueAttemptEnd(batch, s)
 	}
 }
@@ -144,16 +150,28 @@ func queueAlerts(batch *pgx.Batch, attempt int64) {
 
 // queueFollowers gives news to the attempts that follow jobs which ended.
 func queueFollowers(batch *pgx.Batch, ended []int64, wake *[]RunRef) {
-	batch.Queue(`WITH changed AS (
-			INSERT INTO news (attempt_id) SELECT DISTINCT attempt_id FROM jobs WHERE follows_id = ANY($1) AND stopped_at IS NULL
+	batch.Queue(followersOf(`WITH`, `SELECT unnest($1::bigint[])`), ended).Query(collectRefs(wake))
+}
+
+// followersOf gives news to the attempts that follow the jobs whose ids a query finds. They are locked in order.
+func followersOf(with, jobs string) string {
+	if with != "WITH" {
+		with += ","
+	}
+	return with + ` changed AS (
+			INSERT INTO news (attempt_id) SELECT DISTINCT attempt_id FROM jobs
+			WHERE follows_id IN (` + jobs + `) AND follows_id <> 0 AND stopped_at IS NULL ORDER BY attempt_id
 			ON CONFLICT (attempt_id) DO UPDATE SET n = news.n + 1, changed_at = now() RETURNING attempt_id
 		)
-		SELECT a.run_id, a.number FROM changed JOIN attempts a ON a.id = changed.attempt_id`, ended).
-		Query(func(rows pgx.Rows) error {
-			refs, err := pgx.CollectRows(rows, pgx.RowToStructByPos[RunRef])
-			*wake = append(*wake, refs...)
-			return err
-		})
+		SELECT a.run_id, a.number FROM changed JOIN attempts a ON a.id = changed.attempt_id`
+}
+
+func collectRefs(into *[]RunRef) func(pgx.Rows) error {
+	return func(rows pgx.Rows) error {
+		refs, err := pgx.CollectRows(rows, pgx.RowToStructByPos[RunRef])
+		*into = append(*into, refs...)
+		return err
+	}
 }
 
 func queueEvents(batch *pgx.Batch, s RunStep) {

@@ -30,12 +30,21 @@ func TestRecordStepMayBeRepeated(t *testing.T) {
 	run, attempt := f.run(t, a, b)
 	step := db.RunStep{
 		RunID: run.ID, AttemptID: attempt.ID, Offered: []int64{b.ID}, CancelSeen: true,
-		Ended: []db.JobEnd{{JobID: a.ID, Status: ci.StatusFailure, Reason: "why"}}, Status: ci.StatusFailure,
+		Ended: []db.JobEnd{{JobID: a.ID, Status: ci.StatusFailure, Reason: "why"}},
 	}
 	f.record(t, step)
+	f.record(t, step)
+	f.reload(t, b)
+	require.Equal(t, ci.StatusWaiting, b.Status)
+	last := db.RunStep{
+		RunID: run.ID, AttemptID: attempt.ID, Status: ci.StatusFailure,
+		Ended: []db.JobEnd{{JobID: b.ID, Status: ci.StatusSkipped}},
+	}
+	f.record(t, last)
 	f.reload(t, run)
 	first := run.StoppedAt
 	f.record(t, step)
+	f.record(t, last)
 
 	f.reload(t, run)
 	f.reload(t, attempt)
@@ -46,7 +55,7 @@ func TestRecordStepMayBeRepeated(t *testing.T) {
 	require.Equal(t, ci.StatusFailure, attempt.Status)
 	require.False(t, attempt.CancelSeenAt.IsZero())
 	require.Equal(t, "why", a.Reason)
-	require.Equal(t, ci.StatusWaiting, b.Status)
+	require.Equal(t, ci.StatusSkipped, b.Status)
 	n, err := f.NewSelect().Model((*db.Offer)(nil)).Where("job_id = ?", b.ID).Count(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
@@ -92,7 +101,7 @@ func TestAttachFollowsAnOffer(t *testing.T) {
 
 	o, err := f.Attach(t.Context(), a.ID, 1)
 	require.NoError(t, err)
-	require.Equal(t, db.OfferTask{State: db.OfferQueued}, o)
+	require.Equal(t, db.OfferTask{State: db.OfferQueued, Waited: o.Waited}, o)
 
 	task := f.claim(t, a, f.runner(t))
 	require.True(t, task.Attached, "a claim takes over that the workflow watches")
@@ -113,12 +122,10 @@ func TestEndTask(t *testing.T) {
 		mode             db.EndMode
 		want             db.OfferTask
 	}{
-		"queued":                       {mode: db.EndGraceful, want: db.OfferTask{State: db.OfferWithdrawn}},
-		"queued, only that":            {mode: db.EndQueued, want: db.OfferTask{State: db.OfferWithdrawn}},
-		"running":                      {claimed: true, mode: db.EndGraceful, want: db.OfferTask{State: db.OfferClaimed, Status: db.TaskCancelled, Reason: "why"}},
-		"running, capable":             {claimed: true, capable: true, mode: db.EndGraceful, want: db.OfferTask{State: db.OfferClaimed, Status: db.TaskCancelling}},
-		"running, capable, forced":     {claimed: true, capable: true, mode: db.EndForced, want: db.OfferTask{State: db.OfferClaimed, Status: db.TaskCancelled, Reason: "why"}},
-		"running, only what is queued": {claimed: true, mode: db.EndQueued, want: db.OfferTask{State: db.OfferClaimed, Status: db.TaskRunning}},
+		"queued":                   {mode: db.EndGraceful, want: db.OfferTask{State: db.OfferWithdrawn}},
+		"running":                  {claimed: true, mode: db.EndGraceful, want: db.OfferTask{State: db.OfferClaimed, Status: db.TaskCancelled, Reason: "why"}},
+		"running, capable":         {claimed: true, capable: true, mode: db.EndGraceful, want: db.OfferTask{State: db.OfferClaimed, Status: db.TaskCancelling}},
+		"running, capable, forced": {claimed: true, capable: true, mode: db.EndForced, want: db.OfferTask{State: db.OfferClaimed, Status: db.TaskCancelled, Reason: "why"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t)
@@ -149,6 +156,41 @@ func TestEndTask(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestTakeBack(t *testing.T) {
+	f := newFixture(t)
+	a := job("a")
+	run, _ := f.run(t, a)
+	f.offer(t, a)
+	state := func() db.OfferTask {
+		o, err := f.TakeBack(t.Context(), a.ID, time.Hour)
+		require.NoError(t, err)
+		return o
+	}
+	wait := func() { f.exec(t, `UPDATE offers SET created_at = created_at - interval '61 min'`) }
+	require.Equal(t, db.OfferQueued, state().State)
+	wait()
+	require.NoError(t, f.PauseRun(t.Context(), run.ID, 1, f.owner.ID))
+	require.True(t, state().Held)
+	require.NoError(t, f.ResumeRun(t.Context(), run.ID, 1, f.owner.ID))
+	o := state()
+	require.Equal(t, db.OfferQueued, o.State, "the wait begins anew after a pause")
+	require.Less(t, o.Waited, time.Minute)
+	wait()
+	attached, err := f.Attach(t.Context(), a.ID, 1)
+	require.NoError(t, err)
+	require.Greater(t, attached.Waited, time.Hour)
+	require.Equal(t, db.OfferTask{State: db.OfferWithdrawn}, state())
+
+	b := job("b")
+	f.run(t, b)
+	f.offer(t, b)
+	f.claim(t, b, f.runner(t))
+	wait()
+	o, err = f.TakeBack(t.Context(), b.ID, time.Hour)
+	require.NoError(t, err)
+	require.Equal(t, db.TaskRunning, o.Status, "who has a runner keeps it")
 }
 
 func TestCheckTaskLosesOnlyWhatSomebodyCouldHaveHeard(t *testing.T) {

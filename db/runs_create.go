@@ -135,9 +135,10 @@ func (d *DB) JobsOfAttempt(ctx context.Context, run int64, attempt int) ([]*Job,
 	return jobs, nil
 }
 
-// InitialJobStatus is the status of a job before the run's workflow has looked at it.
-func InitialJobStatus(needs []string) ci.Status {
-	if len(needs) > 0 {
+// InitialStatus is the status of a job before the run's workflow has looked at it: cells that have to wait for others of
+// their matrix are blocked like jobs with needs, until they are offered.
+func (j *Job) InitialStatus() ci.Status {
+	if len(j.Needs) > 0 || j.MaxParallel > 0 && j.JobIndex >= j.MaxParallel {
 		return ci.StatusBlocked
 	}
 	return ci.StatusWaiting

@@ -40,7 +40,7 @@ func TestMetricsAndHealth(t *testing.T) {
 		require.True(t, strings.Contains(metrics, "\n# TYPE "+m.Name+" "), "%s is documented and not there", m.Name)
 	}
 	require.True(t, strings.Contains(metrics, "temporal_request"), "the SDK counts on the same registry")
-	for _, kind := range []string{"start", "cancel", "push", "abandoned"} {
+	for _, kind := range []string{"start", "cancel", "news", "gate", "push", "abandoned"} {
 		require.True(t, strings.Contains(metrics, fmt.Sprintf("pawl_reconciler_repairs_total{kind=%q} 0", kind)), "nothing had to be repaired")
 	}
 

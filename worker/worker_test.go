@@ -278,6 +278,7 @@ func requireRepairs(t *testing.T, from prometheus.Gatherer, start, abandoned int
 		# TYPE pawl_reconciler_repairs_total counter
 		pawl_reconciler_repairs_total{kind="abandoned"} %d
 		pawl_reconciler_repairs_total{kind="cancel"} 0
+		pawl_reconciler_repairs_total{kind="gate"} 0
 		pawl_reconciler_repairs_total{kind="news"} 0
 		pawl_reconciler_repairs_total{kind="push"} 0
 		pawl_reconciler_repairs_total{kind="start"} %d

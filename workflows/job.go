@@ -3,6 +3,7 @@ package workflows
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -75,7 +76,7 @@ func (j *job) watch() (TaskEnd, error) {
 	state, err := j.attach()
 	for err == nil && state.Phase != PhaseEnded {
 		if state.Phase == PhaseQueued {
-			state, err = j.awaitClaim()
+			state, err = j.awaitClaim(state.Waited)
 		} else {
 			state, err = j.supervise(state)
 		}
@@ -88,8 +89,8 @@ func (j *job) attach() (TaskState, error) {
 	return local[TaskState](j.ctx, ActivityAttachTask, j.ref())
 }
 
-// awaitClaim waits until something happened to a queued offer.
-func (j *job) awaitClaim() (state TaskState, err error) {
+// awaitClaim waits until something happened to an offer that has been queued for a while already.
+func (j *job) awaitClaim(waited time.Duration) (state TaskState, err error) {
 	timer, stopTimer := workflow.WithCancel(j.ctx)
 	defer stopTimer()
 	workflow.NewSelector(j.ctx).
@@ -100,9 +101,9 @@ func (j *job) awaitClaim() (state TaskState, err error) {
 		AddReceive(j.parent.Done(), func(workflow.ReceiveChannel, bool) {
 			state, err = j.cancelTask()
 		}).
-		AddFuture(workflow.NewTimer(timer, j.Settings.QueueTimeout), func(workflow.Future) {
+		AddFuture(workflow.NewTimer(timer, max(j.Settings.QueueTimeout-waited, time.Second)), func(workflow.Future) {
 			// A runner may have come in the meantime whom nobody announced: it keeps the job.
-			state, err = j.endTask(EndTask{OnlyQueued: true, Reason: j.queueTimeoutReason()})
+			state, err = j.endTask(EndTask{OnlyQueued: true, Waited: j.Settings.QueueTimeout, Reason: j.queueTimeoutReason()})
 		}).
 		Select(j.ctx)
 	return state, err
@@ -179,12 +180,21 @@ func (j *job) superviseEnded(f workflow.Future) (TaskState, error) {
 
 // timeOut ends a task whose time is over. One that ended by itself at the last moment keeps its own end.
 func (j *job) timeOut() (TaskState, error) {
-	reason := fmt.Sprintf("timed out after %d minutes", j.TimeoutMinutes)
-	state, err := j.endTask(EndTask{Force: true, Reason: reason})
-	if state.End.Reason == reason {
+	state, err := j.endTask(EndTask{Force: true, Reason: timedOut + minutes(j.TimeoutMinutes)})
+	if strings.HasPrefix(state.End.Reason, timedOut) {
 		state.End.Cause = CauseTimeout
 	}
 	return state, err
+}
+
+// timedOut begins the reason of a task whose time was over; what comes after it may be worded anew.
+const timedOut = "timed out after "
+
+func minutes(n int) string {
+	if n == 1 {
+		return "1 minute"
+	}
+	return fmt.Sprintf("%d minutes", n)
 }
 
 // cancelTask takes the offer back, or has the runner stop: at once, or after the grace for one that can finish.

@@ -1,6 +1,7 @@
 package workflows_test
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"testing"
@@ -36,8 +37,12 @@ type rows struct {
 	ends  []workflows.TaskState
 	ended []workflows.EndTask
 	again []workflows.OfferAgain
-	// retry is what the file asks for.
-	retry *ci.Retry
+	// retry and timeout are what the file asks for; 0 is 10 minutes.
+	retry   *ci.Retry
+	timeout int
+	// now is the clock of the test; endedAt is when EndTask was called.
+	now     func() time.Time
+	endedAt []time.Time
 }
 
 // offered are the offers that runners could have, without those that were shown before as waiting.
@@ -77,6 +82,9 @@ func (r *rows) EndTask(_ context.Context, e workflows.EndTask) (workflows.TaskSt
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.ended = append(r.ended, e)
+	if r.now != nil {
+		r.endedAt = append(r.endedAt, r.now())
+	}
 	return next(&r.ends), nil
 }
 
@@ -145,7 +153,7 @@ func runJob(t *testing.T, r *rows, prepare func(*testsuite.TestWorkflowEnvironme
 		prepare(env)
 	}
 	env.ExecuteWorkflow(workflows.Job, workflows.JobInput{
-		JobID: 1, TimeoutMinutes: 10, Settings: settings, Retry: r.retry, Version: workflows.CurrentVersion,
+		JobID: 1, TimeoutMinutes: cmp.Or(r.timeout, 10), Settings: settings, Retry: r.retry, Version: workflows.CurrentVersion,
 	})
 	require.True(t, env.IsWorkflowCompleted())
 	require.NoError(t, env.GetWorkflowError())
@@ -177,6 +185,50 @@ func TestQueueTimeout(t *testing.T) {
 	require.Equal(t, ci.StatusCancelled, got.Status)
 	require.Len(t, r.ended, 1)
 	require.Contains(t, r.ended[0].Reason, "no runner took the job within 24h")
+}
+
+// queuedFor is an offer that has waited for a while.
+func queuedFor(waited time.Duration) workflows.TaskState {
+	s := queued
+	s.Waited = waited
+	return s
+}
+
+func TestTheQueueTimeoutCountsWhatAnOfferHasWaited(t *testing.T) {
+	for name, c := range map[string]struct {
+		attach, ends []workflows.TaskState
+		want         []time.Duration
+	}{
+		"from the first look on":           {states(queuedFor(20 * time.Hour)), states(withdrawn), []time.Duration{4 * time.Hour}},
+		"a look for nothing gives no time": {states(queued, queuedFor(2*time.Hour)), states(withdrawn), []time.Duration{24 * time.Hour}},
+		"anew after a pause":               {states(queued), states(queuedFor(30*time.Minute), withdrawn), []time.Duration{24 * time.Hour, 47*time.Hour + 30*time.Minute}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := &rows{attach: c.attach, ends: c.ends}
+			var began time.Time
+			runJob(t, r, func(env *testsuite.TestWorkflowEnvironment) {
+				began = env.Now()
+				r.now = env.Now
+				if len(c.attach) > 1 {
+					env.RegisterDelayedCallback(func() { env.SignalWorkflow(workflows.SignalTaskChanged, nil) }, 2*time.Hour)
+				}
+			})
+			var at []time.Duration
+			for _, ended := range r.endedAt {
+				at = append(at, ended.Sub(began).Round(time.Second))
+			}
+			require.Equal(t, c.want, at)
+			require.Equal(t, settings.QueueTimeout, r.ended[0].Waited)
+		})
+	}
+}
+
+func TestTheReasonOfATimeoutIsWordedAsItShouldBe(t *testing.T) {
+	for n, want := range map[int]string{1: "timed out after 1 minute", 2: "timed out after 2 minutes"} {
+		r := &rows{attach: states(running), supervise: tooLong, ends: states(withdrawn), timeout: n}
+		runJob(t, r, nil)
+		require.Equal(t, want, r.ended[len(r.ended)-1].Reason)
+	}
 }
 
 func TestJobTimeout(t *testing.T) {

@@ -61,6 +61,8 @@ type RunPlan struct {
 	Gate GateNews `json:"gate,omitzero"`
 	// HasGate says that the run has a concurrency group.
 	HasGate bool `json:"has_gate,omitempty"`
+	// HasNews says that there are news from before the workflow began, when there was nobody to be woken.
+	HasNews bool `json:"has_news,omitempty"`
 }
 
 // PlannedKey is one job of the file with all its cells.
@@ -155,6 +157,8 @@ type IfAnswer struct {
 	JobID int64  `json:"job_id"`
 	Run   bool   `json:"run"`
 	Error string `json:"error,omitempty"`
+	// Class says what kind of fault the Error is; empty means that the author has to mend it.
+	Class ci.ErrorClass `json:"class,omitempty"`
 }
 
 // JobEnd is a job that is over.
@@ -250,16 +254,18 @@ type Admission struct {
 	// WaitUntil is set when the passing of time is part of what is waited for.
 	WaitUntil time.Time `json:"wait_until,omitzero"`
 	// Status is terminal when the job ends instead, for the Reason.
-	Status ci.Status `json:"status,omitempty"`
-	Reason string    `json:"reason,omitempty"`
+	Status ci.Status     `json:"status,omitempty"`
+	Reason string        `json:"reason,omitempty"`
+	Class  ci.ErrorClass `json:"class,omitempty"` // as of IfAnswer
 	// InGate: the job has entered a concurrency group.
 	InGate bool `json:"in_gate,omitempty"`
 }
 
 // Expansion is what became of a deferred job or a caller: its cells or children, or why there are none.
 type Expansion struct {
-	JobID int64  `json:"job_id"`
-	Error string `json:"error,omitempty"`
+	JobID int64         `json:"job_id"`
+	Error string        `json:"error,omitempty"`
+	Class ci.ErrorClass `json:"class,omitempty"` // as of IfAnswer
 	// Plan holds the new jobs.
 	Plan RunPlan `json:"plan,omitzero"`
 }
@@ -278,8 +284,9 @@ type CallEnds struct {
 
 // CallAnswer says what became of a caller's outputs; with an Error the caller fails.
 type CallAnswer struct {
-	JobID int64  `json:"job_id"`
-	Error string `json:"error,omitempty"`
+	JobID int64         `json:"job_id"`
+	Error string        `json:"error,omitempty"`
+	Class ci.ErrorClass `json:"class,omitempty"` // as of IfAnswer
 }
 
 // JobInput starts the workflow of a job.
@@ -335,6 +342,8 @@ type TaskState struct {
 	Confirmed bool `json:"confirmed,omitempty"`
 	// Held: the offer is kept from runners, because its run or repository is paused.
 	Held bool `json:"held,omitempty"`
+	// Waited is for how long a queued offer has been one. A pause does not count: after it the wait begins anew.
+	Waited time.Duration `json:"waited,omitempty"`
 	// End is set in PhaseEnded.
 	End TaskEnd `json:"end,omitzero"`
 }
@@ -380,8 +389,10 @@ type EndTask struct {
 	Reason string `json:"reason"`
 	// Force ends the task now; otherwise a runner that can is given time to finish its post steps.
 	Force bool `json:"force,omitempty"`
-	// OnlyQueued takes a queued offer back and leaves a task alone that a runner has.
-	OnlyQueued bool `json:"only_queued,omitempty"`
+	// OnlyQueued takes an offer back that has been queued for as long as Waited, and leaves a task alone that a runner
+	// has.
+	OnlyQueued bool          `json:"only_queued,omitempty"`
+	Waited     time.Duration `json:"waited,omitempty"`
 }
 
 // CheckTask is the input of the activity of this name: it decides whether a silent runner is lost.

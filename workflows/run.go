@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -71,6 +72,11 @@ type ending struct {
 	class  ci.ErrorClass
 }
 
+// broken is the end of a job that cannot go on. Without a class the author of the file has to mend it.
+func broken(text string, class ci.ErrorClass) ending {
+	return ending{reason: ShortReason(text), class: cmp.Or(class, ci.ErrorPermanent)}
+}
+
 func newRun(ctx workflow.Context, s *Settings, in RunInput) (*run, error) {
 	detached, _ := workflow.NewDisconnectedContext(ctx)
 	r := &run{
@@ -116,8 +122,11 @@ func (r *run) load() error {
 	r.beginning = beginning{needsApproval: plan.NeedsApproval, hasGate: plan.HasGate, gate: plan.Gate}
 	r.inGates = plan.HasGate
 	// What a job follows may have ended before anybody could be woken.
-	r.news.unread = slices.ContainsFunc(plan.Jobs, func(j PlannedJob) bool { return j.Started })
-	return nil
+	r.news.unread = plan.HasNews || slices.ContainsFunc(plan.Jobs, func(j PlannedJob) bool { return j.Started })
+	if !plan.HasNews {
+		return nil
+	}
+	return r.readNews()
 }
 
 // remember notes the jobs of a plan.

@@ -70,7 +70,7 @@ func (r *run) admitOne(c ci.Candidate, a Admission) (free bool, err error) {
 		r.release(c.ID)
 		r.endings[c.ID] = ending{reason: ShortReason(a.Reason)}
 		if a.Status == ci.StatusFailure {
-			r.endings[c.ID] = ending{reason: ShortReason(a.Reason), class: ci.ErrorPermanent}
+			r.endings[c.ID] = broken(a.Reason, a.Class)
 		}
 		r.finish(c.ID, a.Status)
 		return false, nil

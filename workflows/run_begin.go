@@ -75,7 +75,10 @@ func (r *run) takeGate(gate GateNews) {
 	b.gate = gate
 	r.note("concurrency", 0, gateDetail(gate))
 	switch gate.State {
-	case GateReplaced, GateLeaving, GateRefused:
+	case GateReplaced, GateLeaving:
+		r.cancel.unseen = true // who made it leave has marked the attempt as cancelled
+		r.requestCancel(CancelRequest{Reason: gate.Reason})
+	case GateRefused:
 		r.requestCancel(CancelRequest{Reason: gate.Reason})
 	}
 }

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -15,15 +16,10 @@ func (r *run) expandDeferred(cs []ci.Candidate) error {
 	}
 	for i, c := range cs {
 		e := expansions[i]
-		if e.Error == "" {
-			if err := r.schedule.Expand(c.ID, e.Plan.specs()); err != nil {
-				return fmt.Errorf("expand job %d: %w", c.ID, err)
-			}
-			r.remember(e.Plan)
-			r.note("expanded", c.ID, fmt.Sprintf("into %d jobs", len(e.Plan.Jobs)))
+		if r.expand(c, &e, r.schedule.Expand) {
 			continue
 		}
-		r.endings[c.ID] = ending{reason: ShortReason(e.Error), class: ci.ErrorPermanent}
+		r.endings[c.ID] = broken(e.Error, e.Class)
 		if err := r.decideOne(c, ci.DecisionFail); err != nil {
 			return err
 		}
@@ -40,23 +36,33 @@ func (r *run) expandCalls(cs []ci.Candidate) error {
 		return err
 	}
 	for i, c := range cs {
-		e := expansions[i]
-		if e.Error != "" {
-			continue
-		}
-		if err := r.schedule.Adopt(c.ID, e.Plan.specs()); err != nil {
-			return fmt.Errorf("expand caller %d: %w", c.ID, err)
-		}
-		r.remember(e.Plan)
-		r.note("expanded", c.ID, fmt.Sprintf("into %d jobs", len(e.Plan.Jobs)))
+		r.expand(c, &expansions[i], r.schedule.Adopt)
 	}
 	for i, c := range cs {
 		if e := expansions[i]; e.Error != "" && !r.schedule.JobStatus(c.ID).Terminal() {
-			r.endings[c.ID] = ending{reason: ShortReason(e.Error), class: ci.ErrorPermanent}
+			r.endings[c.ID] = broken(e.Error, e.Class)
 			r.finish(c.ID, ci.StatusFailure)
 		}
 	}
 	return nil
+}
+
+// expand takes new jobs into the schedule, and tells whether it could. What it cannot take is an error of this one job.
+func (r *run) expand(c ci.Candidate, e *Expansion, into func(int64, []ci.JobSpec) error) bool {
+	if e.Error != "" {
+		return false
+	}
+	if err := into(c.ID, e.Plan.specs()); err != nil {
+		e.Error, e.Class = err.Error(), ci.ErrorUnknown
+		var tooMany ci.TooManyJobsError
+		if errors.As(err, &tooMany) {
+			e.Error, e.Class = tooMany.Error(), ci.ErrorPermanent
+		}
+		return false
+	}
+	r.remember(e.Plan)
+	r.note("expanded", c.ID, fmt.Sprintf("into %d jobs", len(e.Plan.Jobs)))
+	return true
 }
 
 func (r *run) expansions(cs []ci.Candidate) ([]Expansion, error) {
@@ -87,14 +93,14 @@ func (r *run) concludeCalls() (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("conclude callers: %w", err)
 	}
-	failed := map[int64]string{}
+	failed := map[int64]CallAnswer{}
 	for _, a := range answers {
-		failed[a.JobID] = a.Error
+		failed[a.JobID] = a
 	}
 	for _, s := range settled {
 		status := s.Status
-		if reason := failed[s.ID]; reason != "" && status == ci.StatusSuccess {
-			r.endings[s.ID] = ending{reason: ShortReason(reason), class: ci.ErrorPermanent}
+		if a := failed[s.ID]; a.Error != "" && status == ci.StatusSuccess {
+			r.endings[s.ID] = broken(a.Error, a.Class)
 			status = ci.StatusFailure
 		}
 		r.finish(s.ID, status)

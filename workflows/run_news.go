@@ -43,6 +43,9 @@ func (r *run) readNews() error {
 		r.stopFor(g.JobID, g.Reason)
 	}
 	for _, e := range n.Ended {
+		if e.FailFast {
+			r.schedule.StoppedByFailFast(e.JobID)
+		}
 		r.endings[e.JobID] = ending{reason: e.Reason, class: e.Class}
 		r.finish(e.JobID, e.Status)
 	}

@@ -83,6 +83,17 @@ func TestARunWaitsForItsApprovalAndThenForItsGroup(t *testing.T) {
 	require.Contains(t, p.events(), "concurrency holding")
 }
 
+func TestNewsFromBeforeTheWorkflowAreReadAtOnce(t *testing.T) {
+	p := &projection{
+		plan: plan(planned(1, "a")),
+		news: []workflows.RunNews{{Paused: true, PausedBy: "ada", Approved: true, ApprovedBy: "bob"}},
+	}
+	p.plan.HasNews, p.plan.NeedsApproval = true, true
+	status, _ := p.run(t, nil)
+	require.Equal(t, success, status)
+	require.Equal(t, []string{"approved by bob", "paused by ada", "started"}, p.events()[:3])
+}
+
 func TestARunThatLosesItsPlaceRunsNothing(t *testing.T) {
 	p := &projection{
 		plan: plan(planned(1, "a"), withIf(planned(2, "cleanup", "a"))),
@@ -96,6 +107,7 @@ func TestARunThatLosesItsPlaceRunsNothing(t *testing.T) {
 	require.Empty(t, p.ran)
 	require.Equal(t, "replaced by run #9", p.reasonOf(1))
 	require.Equal(t, "replaced by run #9", p.steps[len(p.steps)-1].Reason)
+	require.True(t, p.steps[len(p.steps)-1].CancelSeen, "nobody has to tell it once more")
 }
 
 func TestADeferredJobIsReplacedByItsCells(t *testing.T) {
@@ -120,6 +132,23 @@ func TestAMatrixThatCannotBeMadeFailsItsJob(t *testing.T) {
 	require.Equal(t, map[int64]ci.Status{1: failure, 2: skipped, 3: success}, ends)
 	require.Equal(t, "ci.yml:7:9: the matrix is empty", p.reasonOf(1))
 	require.Equal(t, ci.ErrorPermanent, p.steps[0].Ended[0].Class)
+}
+
+func TestTooManyJobsFailTheOneThatBringsThem(t *testing.T) {
+	for kind, parent := range map[ci.JobKind]int64{ci.JobDeferred: 0, ci.JobCall: 1} {
+		var cells []cell
+		for id := range int64(ci.MaxJobsPerRun) {
+			cells = append(cells, childOf(parent, planned(id+10, "m")))
+		}
+		p := &projection{
+			plan:       plan(ofKind(kind, planned(1, "m")), planned(2, "other")),
+			expansions: map[int64]workflows.Expansion{1: {Plan: plan(cells...)}},
+		}
+		status, ends := p.run(t, nil)
+		require.Equal(t, failure, status)
+		require.Equal(t, map[int64]ci.Status{1: failure, 2: success}, ends)
+		require.Contains(t, p.reasonOf(1), "the limit is 1000")
+	}
 }
 
 func TestACallerEndsWithItsChildren(t *testing.T) {
@@ -290,6 +319,21 @@ func TestFollowedJobsEndWithTheOnesTheyFollow(t *testing.T) {
 	require.Equal(t, success, status)
 	require.Equal(t, map[int64]ci.Status{1: success, 2: success}, ends)
 	require.Equal(t, []int64{2}, p.ran)
+}
+
+func TestAFollowedJobThatFailFastStoppedCountsAsFailed(t *testing.T) {
+	followed := planned(1, "m")
+	followed.Started, followed.Status = true, ci.StatusRunning
+	p := &projection{
+		plan: plan(followed, planned(2, "b")),
+		news: []workflows.RunNews{{Ended: []workflows.JobEnd{{JobID: 1, Status: cancelled, FailFast: true}}}},
+	}
+	status, ends := p.run(t, nil)
+	require.Equal(t, failure, status)
+	require.Equal(t, map[int64]ci.Status{1: cancelled, 2: success}, ends)
+	for _, e := range p.steps[0].Ended {
+		require.True(t, e.FailFast, "and so it is in the attempt after this one")
+	}
 }
 
 func TestPauseAndResumeStandInTheTimeline(t *testing.T) {

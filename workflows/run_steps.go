@@ -101,7 +101,7 @@ func (r *run) decisions(cs []ci.Candidate) ([]ci.Decision, error) {
 			out[i] = ci.DefaultDecision(c)
 		case answer.Error != "":
 			out[i] = ci.DecisionFail
-			r.endings[c.ID] = ending{reason: ShortReason(answer.Error), class: ci.ErrorPermanent}
+			r.endings[c.ID] = broken(answer.Error, answer.Class)
 		default:
 			out[i] = ci.DecisionForIf(c, answer.Run)
 		}

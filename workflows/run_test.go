@@ -34,6 +34,8 @@ type projection struct {
 	// forced are the jobs whose tasks were ended by force; inputs are what jobs were started with.
 	forced []int64
 	inputs map[int64]workflows.JobInput
+	// whole are the rows of the real workflows of jobs, which stand in for the played ones if it is set.
+	whole *rows
 	// inFlight counts the jobs that run, peak the most at once.
 	inFlight, peak int
 }
@@ -156,11 +158,16 @@ func (p *projection) run(t *testing.T, prepare func(*testsuite.TestWorkflowEnvir
 		workflows.ActivityAdmitJobs:     p.AdmitJobs,
 		workflows.ActivityConcludeCalls: p.ConcludeCalls,
 		workflows.ActivityRecordStep:    p.RecordStep,
-		workflows.ActivityEndTask:       p.EndTask,
 	} {
 		env.RegisterActivityWithOptions(fn, activity.RegisterOptions{Name: name})
 	}
-	env.RegisterWorkflowWithOptions(p.job, workflow.RegisterOptions{Name: workflows.JobWorkflowName})
+	if p.whole != nil {
+		p.whole.register(env)
+		env.RegisterWorkflowWithOptions(workflows.Job, workflow.RegisterOptions{Name: workflows.JobWorkflowName})
+	} else {
+		env.RegisterActivityWithOptions(p.EndTask, activity.RegisterOptions{Name: workflows.ActivityEndTask})
+		env.RegisterWorkflowWithOptions(p.job, workflow.RegisterOptions{Name: workflows.JobWorkflowName})
+	}
 	if prepare != nil {
 		prepare(env)
 	}

@@ -49,6 +49,14 @@ func (s *Schedule) Stop(id int64) (stop []int64, err error) {
 	return ids(s.halt(j.tree())), nil
 }
 
+// StoppedByFailFast says of a job in flight that it ends because of fail-fast in another attempt, which it follows: if it
+// is cancelled, it counts as failed. A job that is not in flight, or was stopped for something else, is left as it is.
+func (s *Schedule) StoppedByFailFast(id int64) {
+	if j := s.byID[id]; j != nil && j.phase == inFlight && j.stop == notStopped {
+		j.stop = stopFailFast
+	}
+}
+
 // stopSiblings is fail-fast. Once the whole attempt is cancelled, that is what its jobs end for.
 func (s *Schedule) stopSiblings(failed *job) (stop []int64) {
 	for _, j := range failed.key.cells {

@@ -110,7 +110,7 @@ func (s *Schedule) replace(placeholder *job, cells []JobSpec) {
 	for i, c := range cells {
 		c.Parent, c.Key, c.Needs = placeholder.Parent, placeholder.Key, placeholder.Needs
 		c.Status, c.Started = StatusUnknown, false
-		j := newJob(c, placeholder.scope, placeholder.key, append(slices.Clone(placeholder.place), i))
+		j := newJob(c, placeholder.scope, placeholder.key, append(slices.Clone(placeholder.place), i), i)
 		placeholder.cells = append(placeholder.cells, j)
 		s.byID[j.ID] = j
 	}

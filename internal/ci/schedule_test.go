@@ -324,3 +324,27 @@ func TestLargestRunIsFast(t *testing.T) {
 	}
 	require.Less(t, time.Since(start), 2*time.Second)
 }
+
+func TestCellsThatWaitForOthersAreBlocked(t *testing.T) {
+	var specs []JobSpec
+	for id := range int64(3) {
+		specs = append(specs, JobSpec{ID: id + 1, Key: "m", MaxParallel: 2})
+	}
+	s, err := NewSchedule(specs)
+	require.NoError(t, err)
+	statuses := func() (out []Status) {
+		for id := range int64(3) {
+			out = append(out, s.JobStatus(id+1))
+		}
+		return out
+	}
+	require.Equal(t, []Status{StatusWaiting, StatusWaiting, StatusBlocked}, statuses())
+	for _, c := range s.Candidates() {
+		require.NoError(t, s.Decide(c.ID, DecisionRun))
+	}
+	require.Equal(t, []Status{StatusWaiting, StatusWaiting, StatusBlocked}, statuses())
+	_, err = s.Finish(1, StatusSuccess)
+	require.NoError(t, err)
+	require.NoError(t, s.Decide(s.Candidates()[0].ID, DecisionRun))
+	require.Equal(t, []Status{StatusSuccess, StatusWaiting, StatusWaiting}, statuses())
+}

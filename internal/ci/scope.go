@@ -35,13 +35,13 @@ func (sc *scope) add(spec JobSpec) {
 	if sc.caller != nil {
 		above = sc.caller.place
 	}
-	j := newJob(spec, sc, k, append(slices.Clone(above), len(sc.jobs)))
+	j := newJob(spec, sc, k, append(slices.Clone(above), len(sc.jobs)), len(k.cells))
 	sc.jobs = append(sc.jobs, j)
 	k.cells = append(k.cells, j)
 }
 
-// newJob makes a job and counts it.
-func newJob(spec JobSpec, sc *scope, k *key, place []int) *job {
+// newJob makes a job and counts it. It is number nth of its matrix, from 0; one that has to wait for others is blocked.
+func newJob(spec JobSpec, sc *scope, k *key, place []int, nth int) *job {
 	j := &job{JobSpec: spec, scope: sc, key: k, place: place, status: StatusBlocked}
 	switch {
 	case spec.Status.Terminal():
@@ -51,7 +51,7 @@ func newJob(spec JobSpec, sc *scope, k *key, place []int) *job {
 		}
 	case spec.Started:
 		j.status, j.phase = startedStatus(spec.Status), inFlight
-	case len(spec.Needs) == 0:
+	case len(spec.Needs) == 0 && (spec.MaxParallel <= 0 || nth < spec.MaxParallel):
 		j.status = StatusWaiting
 	}
 	j.count(1)

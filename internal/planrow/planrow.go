@@ -13,13 +13,15 @@ import (
 
 // Job is the row of a planned job. It lacks what the job belongs to: run, attempt, caller, origin and file.
 func Job(p workflowfile.PlannedJob) *db.Job {
-	return &db.Job{
+	j := &db.Job{
 		Kind: p.Kind, Key: p.Key, Name: Text(p.Name), Needs: texts(p.Needs), RunsOn: texts(p.RunsOn),
 		IfExpr: Text(p.If), IfAt: Text(p.IfAt), IfMatrix: p.IfMatrix, Matrix: matrix(p), JobIndex: p.Index, JobTotal: p.Total,
 		FailFast: p.FailFast && p.Total > 1, MaxParallel: p.MaxParallel, ContinueOnError: p.ContinueOnError,
 		TimeoutMinutes: p.TimeoutMinutes, StepNames: texts(p.StepNames), Payload: payload(p),
-		Uses: Text(p.Uses), IsGated: p.Gated, Priority: p.Priority, Retry: p.Retry, Status: db.InitialJobStatus(p.Needs),
+		Uses: Text(p.Uses), IsGated: p.Gated, Priority: p.Priority, Retry: p.Retry,
 	}
+	j.Status = j.InitialStatus()
+	return j
 }
 
 func matrix(p workflowfile.PlannedJob) json.RawMessage {

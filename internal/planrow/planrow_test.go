@@ -39,6 +39,13 @@ func TestJob(t *testing.T) {
 				JobTotal: 1, StepNames: []string{}, Payload: []byte{}, Status: ci.StatusWaiting,
 			},
 		},
+		"a cell that waits for others of its matrix": {
+			workflowfile.PlannedJob{Kind: ci.JobTask, Key: "a", Name: "a (3)", Index: 2, Total: 3, MaxParallel: 2},
+			db.Job{
+				Kind: ci.JobTask, Key: "a", Name: "a (3)", Needs: []string{}, RunsOn: []string{}, Matrix: []byte("{}"), StepNames: []string{},
+				Payload: []byte{}, JobIndex: 2, JobTotal: 3, MaxParallel: 2, Status: ci.StatusBlocked,
+			},
+		},
 		"what Postgres cannot hold": {
 			workflowfile.PlannedJob{Key: "a", Name: "a\x00b\xff", RunsOn: []string{"l\x00"}, MatrixJSON: `{"a":"\u0000"}`},
 			db.Job{

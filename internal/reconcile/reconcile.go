@@ -102,7 +102,7 @@ func newRepairs(to prometheus.Registerer) *prometheus.CounterVec {
 	repairs := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "pawl_reconciler_repairs_total", Help: "Differences between Postgres and Temporal that were repaired, by kind.",
 	}, []string{"kind"})
-	for _, kind := range []string{kindStart, kindCancel, kindNews, kindPush, kindAbandoned} {
+	for _, kind := range []string{kindStart, kindCancel, kindNews, kindGate, kindPush, kindAbandoned} {
 		repairs.WithLabelValues(kind)
 	}
 	to.MustRegister(repairs)
@@ -114,6 +114,7 @@ const (
 	kindStart     = "start"     // a stored attempt had no workflow
 	kindCancel    = "cancel"    // a workflow had not heard of a cancel
 	kindNews      = "news"      // a workflow had not read what it waits for
+	kindGate      = "gate"      // a concurrency group was held by what has ended
 	kindPush      = "push"      // a push had not become events
 	kindAbandoned = "abandoned" // a workflow had ended without its attempt
 )
@@ -139,7 +140,7 @@ const lockKey = 0x7265636f // "reco"
 // up nothing else.
 func (r *Reconciler) Pass(ctx context.Context) {
 	err := r.DB.WithLock(ctx, lockKey, func(ctx context.Context) error {
-		return errors.Join(r.DB.FoldListCounts(ctx), r.starts(ctx), r.cancels(ctx), r.news(ctx), r.pushes(ctx), r.abandoned(ctx))
+		return errors.Join(r.DB.FoldListCounts(ctx), r.starts(ctx), r.cancels(ctx), r.news(ctx), r.gates(ctx), r.pushes(ctx), r.abandoned(ctx))
 	})
 	if err != nil && ctx.Err() == nil {
 		r.Logger.WarnContext(ctx, "reconcile", "error", err)
@@ -209,6 +210,18 @@ func (r *Reconciler) wake(ctx context.Context, a db.OpenAttempt) error {
 		r.repaired(ctx, kindNews, a.RunID)
 	}
 	return nil
+}
+
+// gates passes on concurrency groups that nobody leaves any more: a worker that died had entered them for a job, and
+// another one then decided that the job does not run.
+func (r *Reconciler) gates(ctx context.Context) error {
+	let, err := r.DB.MendGates(ctx, batch)
+	for _, in := range let {
+		r.repaired(ctx, kindGate, in.RunID)
+	}
+	return errors.Join(err, each(ctx, "gate", let, func(ctx context.Context, in db.RunRef) error {
+		return r.Engine.WakeRun(ctx, in.RunID, in.Attempt)
+	}))
 }
 
 // longestPush is above the longest time that the git server gives a push.

@@ -324,3 +324,25 @@ func (f *fixture) cancel(run *db.Run) {
 	_, err := f.db.RequestCancel(f.t.Context(), db.CancelRequest{RunID: run.ID, Attempt: 1, By: run.ActorID})
 	require.NoError(f.t, err)
 }
+
+func TestAGroupThatNobodyLeavesIsPassedOn(t *testing.T) {
+	f := newFixture(t)
+	enter := func(run *db.Run, attempt *db.Attempt) db.GateState {
+		a, err := f.db.EnterGate(t.Context(), db.GateEntry{
+			RepoID: run.RepoID, RunID: run.ID, AttemptID: attempt.ID, Concurrency: ci.Concurrency{Group: "g"},
+		})
+		require.NoError(t, err)
+		return a.State
+	}
+	holder, first := f.begun()
+	waiting, second := f.begun()
+	require.Equal(t, db.GateHolding, enter(holder, first))
+	require.Equal(t, db.GatePending, enter(waiting, second))
+	f.end(holder, first) // by a workflow that does not know of the group
+	f.pass(time.Second)
+	require.Equal(t, []int64{waiting.ID}, f.woken)
+	require.InDelta(t, 1, testutil.ToFloat64(f.repairs.WithLabelValues(kindGate)), 0)
+	require.Equal(t, db.GateHolding, enter(waiting, second))
+	f.pass(time.Second)
+	require.InDelta(t, 1, testutil.ToFloat64(f.repairs.WithLabelValues(kindGate)), 0)
+}

@@ -50,14 +50,15 @@ func (c *choice) clones(now time.Time) []*db.Job {
 
 // definition is what the workflow file says of a job, without anything that has happened to it.
 func definition(j *db.Job) *db.Job {
-	return &db.Job{
+	out := &db.Job{
 		ID: j.ID, ParentID: j.ParentID, OriginID: j.OriginID, Cell: j.Cell, Kind: j.Kind, File: j.File, Uses: j.Uses,
 		Key: j.Key, Name: j.Name, Needs: nonNil(j.Needs), RunsOn: nonNil(j.RunsOn), LabelSetID: j.LabelSetID,
 		IfExpr: j.IfExpr, IfAt: j.IfAt, IfMatrix: j.IfMatrix, Matrix: j.Matrix, JobIndex: j.JobIndex, JobTotal: j.JobTotal,
 		FailFast: j.FailFast, MaxParallel: j.MaxParallel, ContinueOnError: j.ContinueOnError, TimeoutMinutes: j.TimeoutMinutes,
 		StepNames: nonNil(j.StepNames), Payload: j.Payload, IsGated: j.IsGated, Priority: j.Priority, Retry: j.Retry,
-		Status: db.InitialJobStatus(j.Needs),
 	}
+	out.Status = out.InitialStatus()
+	return out
 }
 
 // reopened is a caller whose children are there, and of which some run again with what it gave to them before.

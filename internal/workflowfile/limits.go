@@ -33,6 +33,9 @@ const (
 	MaxLabels = 50
 	// MaxLabelBytes is the length of one label.
 	MaxLabelBytes = 255
+	// MaxLabelsBytes is the length of all labels of one `runs-on` together. An index of the database has them in one
+	// entry, which may have 2,700 bytes with what holds the labels apart.
+	MaxLabelsBytes = 2000
 	// MaxStepsPerJob is the number of steps of one job.
 	MaxStepsPerJob = 1000
 	// MaxUsesBytes is the length of a job's `uses`.

@@ -256,6 +256,8 @@ func TestHostileFiles(t *testing.T) {
 		{"payloads too large", "on: push\nenv: {A: " + strings.Repeat("x", 500_000) + "}\njobs:\n" + manyJobs(300, ""), "the jobs of the run have more than 67108864 bytes together"},
 		{"too many inputs", "on: {workflow_dispatch: {inputs: {" + manyKeys(26) + "}}}\njobs: {a: {steps: [{run: x}]}}", "declares 26 inputs; the limit is 25"},
 		{"many unknown needs", "on: push\njobs: {a: {needs: " + strings.ReplaceAll(strings.ReplaceAll(wide, "{", "["), "}", "]") + ", steps: [{run: x}]}}", "ci.yml:2:"},
+		{"labels too long together", "on: push\njobs: {a: {runs-on: [" + strings.Repeat("x", 250) + strings.Repeat(", "+strings.Repeat("y", 250), 8) + "], steps: [{run: x}]}}",
+			"the labels of `runs-on` have more than 2000 bytes together"},
 		{"too many labels", "on: push\njobs: {a: {runs-on: [" + manyKeysList(51) + "], steps: [{run: x}]}}", "`runs-on` gives 51 labels; the limit is 50"},
 		{"too many steps", "on: push\njobs: {a: {steps: [" + strings.Repeat("{run: x}, ", 1001) + "]}}", "job \"a\" has 1001 steps; the limit is 1000"},
 		{"deep expression", job("if: " + strings.Repeat("(", 5000) + "1" + strings.Repeat(")", 5000)), "nested more than 100 deep"},

@@ -54,6 +54,8 @@ func (c *cellPlan) runsOn() []string {
 		c.fail(n.at, "`runs-on` gives no label")
 	case len(labels) > MaxLabels:
 		c.fail(n.at, "`runs-on` gives %d labels; the limit is %d", len(labels), MaxLabels)
+	case len(strings.Join(labels, "")) > MaxLabelsBytes:
+		c.fail(n.at, "the labels of `runs-on` have more than %d bytes together", MaxLabelsBytes)
 	}
 	return unique(labels)
 }
