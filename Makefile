@@ -8,7 +8,7 @@ GOFILES    := $(shell find . \( -name "*.go" -o -name "*.sql" -o -name "*.html" 
 PACKAGES   := ./...
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo dev test test-short race e2e replay record-histories bench bench-lists seed lint generate verify migrate up down clean
+.PHONY: help build demo dev test test-short race e2e replay record-histories bench bench-lists seed lint generate conformance verify migrate up down clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ lint: ## vet, staticcheck, import rules, gofmt, govulncheck where its data can b
 
 generate: ## Bring generated files up to date
 	$(GO) generate ./...
+
+conformance: ## Write the table of operations in docs/compatibility.md from what the tests call
+	$(GO) test ./apiserver -update
 
 verify: generate ## Fail when generated files or go.mod have drifted
 	$(GO) mod tidy -diff

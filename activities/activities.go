@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/pawl-ci/pawl/db"
+	"github.com/pawl-ci/pawl/internal/ci"
 	"github.com/pawl-ci/pawl/internal/fault"
 	"github.com/pawl-ci/pawl/workflows"
 )
@@ -28,19 +29,29 @@ type Activities struct {
 	waker   Waker
 	metrics *Metrics
 	logger  *slog.Logger
-	files   *lru.Cache[int64, *files] // by attempt
+	// ownCallEvent: called workflows have the event workflow_call.
+	ownCallEvent bool
+	files        *lru.Cache[int64, *files] // by attempt
 }
 
 // cachedFiles is of how many attempts the parsed workflow files are kept in memory.
 const cachedFiles = 200
 
+// Options are the settings of the activities.
+type Options struct {
+	Logger *slog.Logger
+	// CallEventName is the event that jobs of called workflows see: ci.CallEventCaller or ci.CallEventOwn. It must be that
+	// of the gateways, so that runners see what was decided by.
+	CallEventName string
+}
+
 // New makes the activities on one database.
-func New(d *db.DB, w Waker, m *Metrics, logger *slog.Logger) (*Activities, error) {
+func New(d *db.DB, w Waker, m *Metrics, o Options) (*Activities, error) {
 	cache, err := lru.New[int64, *files](cachedFiles)
 	if err != nil {
 		return nil, err
 	}
-	return &Activities{db: d, waker: w, metrics: m, logger: logger, files: cache}, nil
+	return &Activities{db: d, waker: w, metrics: m, logger: o.Logger, ownCallEvent: o.CallEventName == ci.CallEventOwn, files: cache}, nil
 }
 
 // Registry is the part of a worker that takes activities.

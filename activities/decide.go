@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"github.com/pawl-ci/pawl/db"
+	"github.com/pawl-ci/pawl/internal/ci"
+	"github.com/pawl-ci/pawl/internal/expr"
 	"github.com/pawl-ci/pawl/internal/workflowfile"
 	"github.com/pawl-ci/pawl/workflows"
 )
@@ -26,10 +28,20 @@ func (a *Activities) EvaluateIfs(ctx context.Context, in workflows.IfQueries) ([
 type knowledge struct {
 	run  *db.RunContext
 	jobs map[int64]*db.Job
-	// inputs are those of called workflows, by caller.
-	inputs map[int64]map[string]any
-	needs  map[scopedKey]workflowfile.NeedResult
-	github map[string]any
+	// callers are those of the jobs that are written in called workflows.
+	callers map[int64]caller
+	needs   map[scopedKey]workflowfile.NeedResult
+	github  map[string]any
+	// ownCallEvent: called workflows have the event workflow_call.
+	ownCallEvent bool
+	// budget is for everything that is decided in one go: an activity has to end in time whatever its files ask for.
+	budget *expr.Budget
+}
+
+// caller is what jobs have of the job that calls their workflow.
+type caller struct {
+	inputs   map[string]any
+	priority int
 }
 
 func (a *Activities) know(ctx context.Context, in workflows.IfQueries) (*knowledge, error) {
@@ -46,7 +58,10 @@ func (a *Activities) know(ctx context.Context, in workflows.IfQueries) (*knowled
 
 // knowJobs reads jobs and their run.
 func (a *Activities) knowJobs(ctx context.Context, in workflows.RunInput, ids []int64) (*knowledge, error) {
-	k := &knowledge{inputs: map[int64]map[string]any{}, needs: map[scopedKey]workflowfile.NeedResult{}}
+	k := &knowledge{
+		callers: map[int64]caller{}, needs: map[scopedKey]workflowfile.NeedResult{},
+		ownCallEvent: a.ownCallEvent, budget: workflowfile.NewBudget(),
+	}
 	var err error
 	if k.run, err = a.db.RunContext(ctx, in.RunID, in.Attempt); err != nil {
 		return nil, err
@@ -60,7 +75,7 @@ func (a *Activities) knowJobs(ctx context.Context, in workflows.RunInput, ids []
 	return k, a.knowCallers(ctx, k)
 }
 
-// knowCallers reads the inputs of the workflows in which jobs are written that somebody calls.
+// knowCallers reads the callers of the jobs.
 func (a *Activities) knowCallers(ctx context.Context, k *knowledge) error {
 	var parents []int64
 	for _, j := range k.jobs {
@@ -75,14 +90,18 @@ func (a *Activities) knowCallers(ctx context.Context, k *knowledge) error {
 	if err != nil {
 		return err
 	}
-	for id, c := range callers {
-		inputs, err := callInputs(c)
-		if err != nil {
+	for _, c := range callers {
+		if err := k.knowCaller(c); err != nil {
 			return err
 		}
-		k.inputs[id] = inputs
 	}
 	return nil
+}
+
+func (k *knowledge) knowCaller(c *db.Job) error {
+	inputs, err := callInputs(c)
+	k.callers[c.ID] = caller{inputs, c.Priority}
+	return err
 }
 
 func callInputs(caller *db.Job) (inputs map[string]any, err error) {
@@ -149,7 +168,8 @@ func (k *knowledge) decideIf(q workflows.IfQuery) workflows.IfAnswer {
 // context is what the expressions of a job see.
 func (k *knowledge) context(job *db.Job, q workflows.IfQuery) workflowfile.JobContext {
 	c := workflowfile.JobContext{
-		GitHub: k.github, Inputs: k.inputsOf(job), Needs: map[string]workflowfile.NeedResult{},
+		GitHub: k.githubOf(job), Inputs: k.inputsOf(job), Vars: k.run.Vars, Budget: k.budget,
+		Needs:    map[string]workflowfile.NeedResult{},
 		FailFast: job.FailFast, MaxParallel: job.MaxParallel, Index: job.JobIndex, Total: job.JobTotal, Facts: q.Facts,
 	}
 	_ = json.Unmarshal(job.Matrix, &c.Matrix) // written by ourselves
@@ -164,7 +184,23 @@ func (k *knowledge) context(job *db.Job, q workflows.IfQuery) workflowfile.JobCo
 // inputsOf are the inputs of the workflow in which a job is written: those of the call, or of the dispatch.
 func (k *knowledge) inputsOf(job *db.Job) map[string]any {
 	if job.ParentID != 0 {
-		return k.inputs[job.ParentID]
+		return k.callers[job.ParentID].inputs
 	}
 	return k.run.Inputs
+}
+
+// githubOf is the `github` context of the workflow in which a job is written.
+func (k *knowledge) githubOf(job *db.Job) map[string]any {
+	if job.ParentID != 0 {
+		return k.githubIn(k.callers[job.ParentID].inputs)
+	}
+	return k.github
+}
+
+// githubIn is the `github` context of a workflow that is called with these inputs.
+func (k *knowledge) githubIn(inputs map[string]any) map[string]any {
+	if k.ownCallEvent {
+		return ci.InCall(k.github, inputs)
+	}
+	return k.github
 }

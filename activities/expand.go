@@ -29,7 +29,7 @@ type expander struct {
 	*knowledge
 	files *files
 	// places are the concurrency groups in which jobs are already, where that is asked for.
-	places map[int64]db.GateRow
+	places map[placeKey]db.GateRow
 }
 
 func (a *Activities) expander(ctx context.Context, in workflows.IfQueries) (expander, error) {
@@ -93,6 +93,7 @@ func (x expander) cells(job *db.Job, w *workflowfile.Workflow, q workflows.IfQue
 	c := x.context(job, q)
 	planned, err := w.PlanJob(job.Key, workflowfile.PlanContext{
 		GitHub: c.GitHub, Inputs: c.Inputs, Vars: c.Vars, Needs: c.Needs, Root: x.root(), Call: job.ParentID != 0,
+		Priority: x.callers[job.ParentID].priority, Budget: x.budget,
 	})
 	e := db.Expansion{Job: job}
 	for _, p := range planned {
@@ -117,7 +118,10 @@ func (x expander) call(job *db.Job, w *workflowfile.Workflow, q workflows.IfQuer
 	if e.Inputs, err = json.Marshal(call.Inputs); err != nil {
 		return e, hopeless(fmt.Errorf("inputs of caller %d: %w", job.ID, err))
 	}
-	plan, err := callee.Plan(workflowfile.PlanContext{GitHub: x.github, Inputs: call.Inputs, Root: x.root(), Call: true})
+	plan, err := callee.Plan(workflowfile.PlanContext{
+		GitHub: x.githubIn(call.Inputs), Inputs: call.Inputs, Vars: x.run.Vars, Root: x.root(), Call: true, Priority: job.Priority,
+		Budget: x.budget,
+	})
 	if err != nil {
 		return e, err
 	}
@@ -172,7 +176,8 @@ func (a *Activities) concludeCall(ctx context.Context, attempt int64, x expander
 	if err != nil {
 		return err
 	}
-	outputs, err := callee.CallOutputs(workflowfile.JobContext{GitHub: x.github, Inputs: inputs}, resultsOf(children))
+	c := workflowfile.JobContext{GitHub: x.githubIn(inputs), Inputs: inputs, Vars: x.run.Vars, Budget: x.budget}
+	outputs, err := callee.CallOutputs(c, resultsOf(children))
 	if err != nil {
 		return err
 	}

@@ -82,11 +82,18 @@ func isRefusedByPostgres(err error) bool {
 		return false
 	}
 	switch pg.Code[:2] {
-	case "22", "23", "54":
+	case "22", "54":
 		return true
 	}
-	return false
+	return pg.Code == pgNotNull || pg.Code == pgCheck
 }
+
+// Constraints that a row breaks by itself. Keys are not among them: what they refuse may have been somebody else's doing
+// a moment ago.
+const (
+	pgNotNull = "23502"
+	pgCheck   = "23514"
+)
 
 // guarded makes an error of a panic, which would be repeated as well.
 func guarded(do func() error) (err error) {

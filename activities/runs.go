@@ -42,12 +42,24 @@ func planOf(jobs []db.Job) workflows.RunPlan {
 		}
 		plan.Jobs[i] = plannedJob(j, key)
 	}
+	markReopened(&plan)
 	for key, j := range firsts {
 		for _, need := range j.Needs {
 			plan.Keys[key].Needs = append(plan.Keys[key].Needs, index[scopedKey{j.ParentID, need}])
 		}
 	}
 	return plan
+}
+
+// markReopened has the jobs looked at, before they go, whose callers are there from the start: these have to be in their
+// concurrency groups.
+func markReopened(plan *workflows.RunPlan) {
+	reopened := map[int64]bool{}
+	for i := range plan.Jobs {
+		j := &plan.Jobs[i]
+		j.Gated = j.Gated || reopened[j.Parent] && !j.Status.Terminal()
+		reopened[j.ID] = j.Kind == ci.JobCall && j.Started && j.Gated
+	}
 }
 
 // scopedKey names a job of the file in which it is written: that of the run, or the one that its parent calls.

@@ -22,7 +22,7 @@ func TestMain(m *testing.M) { dbtest.Main(m) }
 func newActivities(t *testing.T) (*activities.Activities, *db.DB, *prometheus.Registry) {
 	t.Helper()
 	d, registry := dbtest.Open(t), prometheus.NewRegistry()
-	a, err := activities.New(d, nobody{}, activities.NewMetrics(registry), slog.New(slog.DiscardHandler))
+	a, err := activities.New(d, nobody{}, activities.NewMetrics(registry), activities.Options{Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	return a, d, registry
 }

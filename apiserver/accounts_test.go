@@ -1,7 +1,9 @@
 package apiserver_test
 
 import (
+	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 
@@ -71,7 +73,11 @@ func TestAccessTokens(t *testing.T) {
 	require.Len(t, a.list(), 2)
 	require.NotContains(t, string(a.body), text)
 
+	one := me.do("GET", "/users/anna/tokens/ci", nil).wants(http.StatusOK)
+	require.Equal(t, []any{"ci", text[len(text)-8:], ""}, []any{one["name"], one["token_last_eight"], one["sha1"]})
+	require.Equal(t, one, me.do("GET", fmt.Sprintf("/users/anna/tokens/%d", number(one["id"])), nil).wants(http.StatusOK))
 	me.do("DELETE", "/users/anna/tokens/ci", nil).wants(http.StatusNoContent)
+	me.do("GET", "/users/anna/tokens/ci", nil).refused(http.StatusNotFound, "token not found")
 	me.do("DELETE", "/users/anna/tokens/ci", nil).refused(http.StatusNotFound, "token not found")
 	me.do("DELETE", "/users/anna/tokens/-1", nil).wants(http.StatusNotFound)
 	anna.with("token "+text).do("GET", "/user", nil).refused(http.StatusUnauthorized, badCredentials)
@@ -120,16 +126,16 @@ func TestCreateRepository(t *testing.T) {
 	anna.do("POST", "/user/repos", `{"name":"demo.1"}`).refused(http.StatusConflict, "The repository with the same name already exists.")
 
 	for message, body := range map[string]any{
-		"[Name]: Required":                                     "",
-		"[Name]: AlphaDashDot":                                 `{"name":"a/b"}`,
-		"[Name]: name is reserved":                             `{"name":".."}`,
-		"[Name]: MaxSize(100)":                                 map[string]string{"name": strings.Repeat("x", 101)},
-		"[Name]: a number does not fit here":                   `{"name":5}`,
-		"[DefaultBranch]: GitRefName":                          `{"name":"x","default_branch":"a..b"}`,
-		"[CloneURL]: clone URL scheme \"file\" is not allowed": `{"name":"x","clone_url":"file:///etc"}`,
-		"[CloneURL]: must not hold credentials":                `{"name":"x","clone_url":"https://u:p@example.com/x"}`,
-		"[AutoInit]: not supported, push the first commit":     `{"name":"x","auto_init":true}`,
-		"[ObjectFormatName]: In(sha1)":                         `{"name":"x","object_format_name":"sha256"}`,
+		"[Name]: Required":                                                  "",
+		"[Name]: AlphaDashDot":                                              `{"name":"a/b"}`,
+		"[Name]: name is reserved":                                          `{"name":".."}`,
+		"[Name]: MaxSize(100)":                                              map[string]string{"name": strings.Repeat("x", 101)},
+		"[Name]: a number does not fit here":                                `{"name":5}`,
+		"[DefaultBranch]: GitRefName":                                       `{"name":"x","default_branch":"a..b"}`,
+		"[CloneURL]: clone URL scheme \"file\" is not allowed":              `{"name":"x","clone_url":"file:///etc"}`,
+		"[CloneURL]: must not hold credentials":                             `{"name":"x","clone_url":"https://u:p@example.com/x"}`,
+		"[AutoInit]: a repository that lives outside has its commits there": `{"name":"x","auto_init":true,"clone_url":"https://example.com/x.git"}`,
+		"[ObjectFormatName]: In(sha1)":                                      `{"name":"x","object_format_name":"sha256"}`,
 	} {
 		anna.do("POST", "/user/repos", body).refused(http.StatusUnprocessableEntity, message)
 	}
@@ -151,4 +157,56 @@ func TestCollaboratorInput(t *testing.T) {
 	anna.do("PUT", repoPath(repo, "/collaborators/nobody"), nil).refused(http.StatusNotFound, "user does not exist")
 	anna.do("PUT", repoPath(repo, "/collaborators/anna"), nil).wants(http.StatusUnprocessableEntity)
 	anna.do("DELETE", repoPath(repo, "/collaborators/ben"), nil).wants(http.StatusNotFound)
+}
+
+func TestAutoInit(t *testing.T) {
+	r := newRig(t)
+	anna := r.user("anna")
+	out := anna.do("POST", "/user/repos", `{"name":"demo","description":"A test.","auto_init":true,"readme":"Default","default_branch":"trunk"}`).
+		wants(http.StatusCreated)
+	require.Equal(t, false, out["empty"])
+	branch := anna.do("GET", "/repos/anna/demo/branches/trunk", nil).wants(http.StatusOK)
+	require.Equal(t, "Initial commit\n", branch["commit"].(map[string]any)["message"])
+
+	// A push on top of it is an event as any other.
+	dir := t.TempDir()
+	anna.git(dir, "clone", "-q", r.url+"/anna/demo.git", ".")
+	require.FileExists(t, dir+"/README.md")
+	require.NoError(t, os.MkdirAll(dir+"/.gitea/workflows", 0o755))
+	require.NoError(t, os.WriteFile(dir+"/.gitea/workflows/ci.yml", []byte("on: push\njobs: {a: {runs-on: x, steps: [{run: x}]}}\n"), 0o644))
+	anna.git(dir, "add", ".")
+	anna.git(dir, "commit", "-q", "-m", "a workflow")
+	anna.git(dir, "push", "-q", "origin", "trunk")
+	require.EqualValues(t, 1, anna.do("GET", "/repos/anna/demo/actions/runs", nil).wants(http.StatusOK)["total_count"])
+
+	anna.do("POST", "/user/repos", `{"name":"x","auto_init":true,"readme":"Fancy"}`).
+		refused(http.StatusBadRequest, "readme template does not exist, available templates: [Default]")
+	anna.do("POST", "/user/repos", `{"name":"x","auto_init":true,"license":"MIT"}`).wants(http.StatusBadRequest)
+	anna.do("GET", "/repos/anna/x", nil).wants(http.StatusNotFound)
+}
+
+func TestEditRepository(t *testing.T) {
+	r := newRig(t)
+	anna, ben := r.user("anna"), r.user("ben")
+	repo := anna.pushed("demo")
+	path := repoPath(repo, "")
+	anna.push(repo, "trunk", map[string]string{".gitea/workflows/other.yml": workflow})
+	ben.do("PATCH", path, `{"private":false}`).refused(http.StatusNotFound, "not found")
+	out := anna.do("PATCH", path, `{"name":"demo","description":"d","private":false,"default_branch":"trunk"}`).wants(http.StatusOK)
+	require.Equal(t, []any{"d", false, "trunk"}, []any{out["description"], out["private"], out["default_branch"]})
+	anna.do("GET", repoPath(repo, "/actions/workflows/other.yml"), nil).wants(http.StatusOK)
+	require.Contains(t, anna.git(t.TempDir(), "ls-remote", "--symref", r.url+"/anna/demo.git", "HEAD"), "refs/heads/trunk")
+	ben.do("PATCH", path, `{"private":true}`).wants(http.StatusForbidden)
+	require.Equal(t, out["description"], anna.do("PATCH", path, `{}`).wants(http.StatusOK)["description"])
+	for body, message := range map[string]string{
+		`{"name":"other"}`:                                    "[Name]: repositories cannot be renamed",
+		`{"default_branch":"none"}`:                           `[DefaultBranch]: branch "none" doesn't exist`,
+		`{"default_branch":"a..b"}`:                           `[DefaultBranch]: branch "a..b" doesn't exist`,
+		`{"description":"` + strings.Repeat("x", 2049) + `"}`: "[Description]: MaxSize(2048)",
+	} {
+		anna.do("PATCH", path, body).refused(http.StatusUnprocessableEntity, message)
+	}
+	anna.repo("empty", true)
+	anna.do("PATCH", "/repos/anna/empty", `{"default_branch":"dev"}`).wants(http.StatusOK)
+	anna.do("PATCH", "/repos/anna/empty", `{"default_branch":"a..b"}`).refused(http.StatusUnprocessableEntity, "[DefaultBranch]: GitRefName")
 }

@@ -51,6 +51,14 @@ func showUser(root string, o, viewer *db.Owner) *apiUser {
 	return u
 }
 
+// emailOf is the address that stands in commits of a user.
+func (c *call) emailOf(o *db.Owner) string {
+	if o.Email != "" {
+		return o.Email
+	}
+	return noReply(c.server.rootURL(c.r), o)
+}
+
 // noReply is an address for accounts that have none, or do not show it.
 func noReply(root string, o *db.Owner) string {
 	host := "localhost"

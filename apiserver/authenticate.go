@@ -48,15 +48,15 @@ func (c *call) byQueryToken() (err error) {
 
 // byToken recognizes personal access tokens and the tokens of tasks that are running.
 func (c *call) byToken(text string) (identity, error) {
-	hash := c.server.Tokens.Hash(text)
-	token, user, err := c.server.DB.TokenOwner(c.ctx(), hash)
+	hashes := c.server.Tokens.Hashes(text)
+	token, user, err := c.server.DB.TokenOwner(c.ctx(), hashes...)
 	if err == nil && user.IsActive {
 		return identity{user: user, scopes: append(accounts.Scopes{}, token.Scopes...)}, nil
 	}
 	if err != nil && !errors.Is(err, db.ErrNotFound) {
 		return identity{}, err
 	}
-	task, err := c.server.DB.TaskByToken(c.ctx(), hash)
+	task, err := c.server.DB.TaskByToken(c.ctx(), hashes...)
 	if errors.Is(err, db.ErrNotFound) {
 		return identity{}, errBadCredentials()
 	}

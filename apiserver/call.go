@@ -26,7 +26,7 @@ type call struct {
 	repo   *db.Repository // after inRepo
 	access db.Access      // after inRepo
 	org    *db.Owner      // after inOrg
-	target *db.Owner      // after aboutUser
+	target *db.Owner      // after aboutUser or visibleOwner
 }
 
 func (c *call) ctx() context.Context { return c.r.Context() }

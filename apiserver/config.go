@@ -15,6 +15,7 @@ import (
 	"github.com/pawl-ci/pawl/db"
 	"github.com/pawl-ci/pawl/internal/accounts"
 	"github.com/pawl-ci/pawl/internal/git"
+	"github.com/pawl-ci/pawl/internal/secretbox"
 	"github.com/pawl-ci/pawl/internal/token"
 	"github.com/pawl-ci/pawl/internal/trigger"
 )
@@ -22,6 +23,7 @@ import (
 // Trigger starts, reruns and cancels runs, and lets them go on; *trigger.Service is one. Its errors are faults.
 type Trigger interface {
 	Dispatch(ctx context.Context, r trigger.DispatchRequest) (*db.Run, error)
+	DispatchOnce(ctx context.Context, r trigger.DispatchRequest, key string) (run int64, repeated bool, err error)
 	Rerun(ctx context.Context, r trigger.RerunRequest) (trigger.Rerun, error)
 	Cancel(ctx context.Context, run *db.Run, actor *db.Owner, force bool) error
 	Pause(ctx context.Context, run *db.Run, actor *db.Owner) error
@@ -32,6 +34,13 @@ type Trigger interface {
 	Workflows(ctx context.Context, repo *db.Repository) ([]trigger.Workflow, error)
 	Workflow(ctx context.Context, repo *db.Repository, file string) (*trigger.Workflow, error)
 	SetWorkflowDisabled(ctx context.Context, repo *db.Repository, file string, disabled bool) error
+
+	Commit(ctx context.Context, repo *db.Repository, ref string) (git.Commit, error)
+	Branch(ctx context.Context, repo *db.Repository, name string) (trigger.Branch, error)
+	Branches(ctx context.Context, repo *db.Repository, p db.Page) ([]trigger.Branch, int, error)
+
+	Content(ctx context.Context, repo *db.Repository, ref, path string) (trigger.Content, error)
+	ChangeFile(ctx context.Context, c trigger.FileChange) (git.Commit, error)
 
 	BeginPush(ctx context.Context, repo *db.Repository, pusher *db.Owner) (int64, error)
 	EndPush(ctx context.Context, repo *db.Repository, id int64) error
@@ -51,6 +60,7 @@ type LogWaker interface {
 type Config struct {
 	DB        *db.DB
 	Tokens    *token.Hasher
+	Keys      *secretbox.Keyring // seals secrets and registration tokens
 	Passwords *accounts.Passwords
 	// Repositories makes the git repositories of new rows; CheckCloneURL refuses addresses of outside ones, and nil
 	// allows none.
@@ -108,7 +118,7 @@ func (c Config) withDefaults() Config {
 }
 
 func (c Config) check() error {
-	if c.DB == nil || c.Tokens == nil || c.Passwords == nil || c.Repositories == nil || c.Trigger == nil ||
+	if c.DB == nil || c.Tokens == nil || c.Keys == nil || c.Passwords == nil || c.Repositories == nil || c.Trigger == nil ||
 		c.Git == nil || c.Hub == nil || c.Registerer == nil || c.Logger == nil {
 		return errors.New("api server: a part is missing")
 	}

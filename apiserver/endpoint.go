@@ -59,7 +59,7 @@ func (c *call) serve(category accounts.Category, guards []guard, handle func(*ca
 func scopeCategory(path string) accounts.Category {
 	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	switch first {
-	case "repos":
+	case "repos", "repositories":
 		return accounts.CategoryRepository
 	case "orgs":
 		return accounts.CategoryOrganization

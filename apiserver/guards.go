@@ -75,6 +75,27 @@ func aboutUser(c *call) error {
 	return nil
 }
 
+// visibleOwner looks up {username}, a user or an organization that the caller may see.
+func visibleOwner(c *call) error {
+	hidden := fault.NotFound("user does not exist")
+	owner, err := c.server.DB.OwnerByLogin(c.ctx(), c.params["username"])
+	if errors.Is(err, db.ErrNotFound) {
+		return hidden
+	}
+	if err != nil {
+		return err
+	}
+	role, err := c.server.DB.OrgRole(c.ctx(), owner.ID, c.caller.userID())
+	if err != nil {
+		return err
+	}
+	if !c.seesOrg(owner, role) && owner.ID != c.caller.userID() {
+		return hidden
+	}
+	c.target = owner
+	return nil
+}
+
 // inRepo looks up {owner}/{repo} and lets pass who has the permission there; anonymous callers only where allowed.
 // Who may not even read it hears that it is not there.
 func inRepo(want db.Permission, anonymous bool) guard {

@@ -26,6 +26,7 @@ import (
 	"github.com/pawl-ci/pawl/internal/engine"
 	"github.com/pawl-ci/pawl/internal/git"
 	"github.com/pawl-ci/pawl/internal/loghub"
+	"github.com/pawl-ci/pawl/internal/secretbox"
 	"github.com/pawl-ci/pawl/internal/token"
 	"github.com/pawl-ci/pawl/internal/trigger"
 )
@@ -81,6 +82,8 @@ func newRig(t testing.TB, change ...func(*apiserver.Config)) *rig {
 	var err error
 	r.tokens, err = token.NewHasher([]byte("a key of this test only"))
 	require.NoError(t, err)
+	keys, err := secretbox.New([]byte("a key of this test only"))
+	require.NoError(t, err)
 	store, err := git.Open(t.Context(), git.Options{Root: filepath.Join(t.TempDir(), "repositories")})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
@@ -95,7 +98,7 @@ func newRig(t testing.TB, change ...func(*apiserver.Config)) *rig {
 	// Cheap hashes, so that tests are not about argon2.
 	passwords := accounts.NewPasswords(accounts.PasswordOptions{MemoryKiB: 8, Iterations: 1})
 	config := apiserver.Config{
-		DB: r.db, Tokens: r.tokens, Passwords: passwords, Repositories: store, Trigger: triggers, Hub: r.hub,
+		DB: r.db, Tokens: r.tokens, Keys: keys, Passwords: passwords, Repositories: store, Trigger: triggers, Hub: r.hub,
 		CheckCloneURL: func(url string) error { return git.CheckMirrorURL(url, git.MirrorOptions{}) },
 		Git:           git.NewHandler(store, git.HandlerOptions{OnPush: apiserver.PushHook(r.db, triggers)}),
 		TemporalUIURL: "http://temporal.example:8080", Version: "0.1.0-test", Registerer: r.registry, Logger: log,
@@ -299,4 +302,8 @@ func (r *rig) finish(run *db.RunView, status string) {
 
 func repoPath(repo *db.Repository, format string, args ...any) string {
 	return "/repos/" + repo.FullName() + fmt.Sprintf(format, args...)
+}
+
+func newUser(login, visibility string) accounts.NewUser {
+	return accounts.NewUser{Login: login, Email: login + "@example.com", Password: password, Visibility: visibility}
 }

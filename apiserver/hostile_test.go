@@ -36,17 +36,27 @@ var bodies = []string{
 	`{"environment_ids":[9223372036854775807,-1,0],"state":"approved","comment":"\ud800\n"}`, `{"environment_ids":[1],"state":"rejected"}`,
 	`{"environment_ids":["1"],"state":1,"comment":{}}`, `{"max_running_jobs":-1}`, `{"max_running_jobs":9223372036854775807}`,
 	`{"max_running_jobs":null,"paused":null,"approval":null}`, `{"max_running_jobs":{},"paused":"x","approval":[]}`, `{"approval":"\u0000"}`,
-	`{"required":null}`, `{"required":"yes"}`,
+	`{"required":null}`, `{"required":"yes"}`, `{"state":"success","context":"\ud800","target_url":"javascript:x"}`,
+	`{"content":"%%%","sha":"x"}`, `{"content":"eA==","sha":"x","branch":"..","author":{"name":"<","email":"\n"}}`, `{"content":{}}`,
+	`{"content":"eA==","message":"\u0000"}`, `{"content":"","branch":"none","author":{"name":"..."}}`,
+	`{"state":"\u0000"}`, `{"state":"success","target_url":"http://[::1","description":{}}`, `{"state":"pending"}`,
+	`{"data":"x","value":"x","description":{}}`, `{"data":null,"value":null}`, `{"data":{},"value":[]}`,
+	`{"data":"\ud800\u0001","value":"\ud800\u0001","description":"\u0001"}`, `{"value":"x","name":"\u0000"}`, `{"value":"x","name":"a b"}`,
 	`{"ref":"main","name":"x","username":"x","disabled":1e400,"scopes":["\u0000"],"permission":"read","role":"owner"}`,
 	strings.Repeat("[", 100_000), `{"inputs":{"` + strings.Repeat("a", 100_000) + `":"b"},"ref":"main"}`,
 }
 
-var parameter = regexp.MustCompile(`\{[a-z_]+\}`)
+var parameter = regexp.MustCompile(`\{[a-z_]+(:[^}]+)?\}`)
+
+func parameterName(p string) string {
+	name, _, _ := strings.Cut(strings.Trim(p, "{}"), ":")
+	return name
+}
 
 // paths are the route with each parameter in turn hostile, the others good.
 func paths(route string, good map[string]string) []string {
 	fill := func(route string) string {
-		return parameter.ReplaceAllStringFunc(route, func(p string) string { return good[strings.Trim(p, "{}")] })
+		return parameter.ReplaceAllStringFunc(route, func(p string) string { return good[parameterName(p)] })
 	}
 	out := []string{fill(route)}
 	for _, p := range parameter.FindAllString(route, -1) {
@@ -70,19 +80,27 @@ func TestAllRoutesWithHostileValues(t *testing.T) {
 	task, _ := r.claim(job)
 	r.logger(task).append(true, "hello")
 	root.do("PUT", repoPath(repo, "/environments/prod"), nil).wants(http.StatusOK)
+	for _, level := range []string{repoPath(repo, ""), "/orgs/acme", "/user"} {
+		root.do("POST", level+"/actions/variables/GOOD", `{"value":"x"}`).wants(http.StatusCreated)
+	}
 	good := map[string]string{
-		"owner": "root1", "repo": "demo", "org": "acme", "username": "root1", "workflow_id": "ci.yml", "token": "none",
+		"owner": "root1", "repo": "demo", "org": "acme", "username": "root1", "workflow_id": "ci.yml", "token": "test%20read:misc",
+		"secretname": "GOOD", "variablename": "GOOD",
 		"run": fmt.Sprint(run.Run.ID), "job_id": fmt.Sprint(job.ID), "job": fmt.Sprint(job.ID), "attempt": "1", "name": "prod",
+		"sha": run.Run.SHA, "ref": "main", "branch": "main", "id": fmt.Sprint(repo.ID), "artifact_id": "1",
+		"path":      ".gitea/workflows/ci.yml",
 		"source_id": fmt.Sprint(repo.ID), "runner_id": fmt.Sprint(r.runner("r", db.Scope{}).ID),
 	}
+	r.withScopes(root.owner, "read:misc")
 	callers := []*client{root, root.with(basic("root1", password)), r.anonymous()}
 	if testing.Short() {
 		callers = callers[:2]
 	}
 	for _, route := range r.server.Routes() {
 		all := paths(route.Path, good)
-		// The one runner is the instance's, and git wants a service.
-		elsewhere := strings.Contains(route.Path, "{runner_id}") && !strings.Contains(route.Path, "/admin/")
+		// The one runner is the instance's, there are no artifacts, and git wants a service.
+		elsewhere := strings.Contains(route.Path, "{runner_id}") && !strings.Contains(route.Path, "/admin/") ||
+			strings.Contains(route.Path, "{artifact_id}")
 		if route.Method == http.MethodGet && !elsewhere && !strings.Contains(route.Path, "info/refs") {
 			status := callers[1].hit(route.Method, all[0], "")
 			require.Less(t, status, 400, "%s: the good values are not", all[0])

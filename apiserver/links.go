@@ -57,6 +57,8 @@ func (l links) job(id int64) string { return fmt.Sprintf("%s/actions/jobs/%d", l
 func (l links) jobHTML(run, id int64) string {
 	return fmt.Sprintf("%s/jobs/%d", l.runHTML(run), id)
 }
+func (l links) statuses(sha string) string { return l.api + "/statuses/" + sha }
+func (l links) commit(sha string) string   { return l.api + "/git/commits/" + sha }
 func (l links) workflow(file string) string {
 	return l.api + "/actions/workflows/" + url.PathEscape(file)
 }

@@ -4,7 +4,6 @@ import (
 	"net/http"
 
 	"github.com/pawl-ci/pawl/db"
-	"github.com/pawl-ci/pawl/internal/token"
 )
 
 // runnerLevel is one of the four places where runners are managed (rest-api.md §7).
@@ -71,8 +70,7 @@ func (l runnerLevel) list(c *call) error {
 
 // registrationToken answers with the active token of the level, and makes one where there is none.
 func (l runnerLevel) registrationToken(c *call) error {
-	fresh := token.New()
-	active, err := c.server.DB.ActiveRegistrationToken(c.ctx(), l.scope(c), fresh, c.server.Tokens.Hash(fresh))
+	active, err := c.server.vault.RegistrationToken(c.ctx(), l.scope(c))
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,10 @@
 package apiserver_test
 
 import (
+	"bytes"
+	"io"
 	"net/http"
+	"strings"
 	"testing"
 
 	"code.gitea.io/sdk/gitea"
@@ -11,11 +14,43 @@ import (
 )
 
 // sdk is Gitea's own client, with the version check that it makes first.
-func (c *client) sdk() *gitea.Client {
-	c.rig.t.Helper()
-	g, err := gitea.NewClient(c.rig.url, gitea.SetToken(c.token))
-	require.NoError(c.rig.t, err)
+func (c *client) sdk() *gitea.Client { return c.sdkFor(c.rig.t, "") }
+
+// sdkFor is Gitea's own client for one of its calls, whose answers are checked against the OpenAPI document, and taken
+// down as those of the call.
+func (c *client) sdkFor(t testing.TB, call string) *gitea.Client {
+	t.Helper()
+	g, err := gitea.NewClient(c.rig.url, gitea.SetToken(c.token), gitea.SetHTTPClient(&http.Client{Transport: checked{t, call}}))
+	require.NoError(t, err)
 	return g
+}
+
+// checked is a transport that validates what comes back.
+type checked struct {
+	t    testing.TB
+	call string
+}
+
+// RoundTrip sends a request.
+func (c checked) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return nil, err
+	}
+	known, err := checkReply(reply{Response: response, body: body}, r.Method, strings.TrimPrefix(r.URL.RequestURI(), "/api/v1"))
+	if err != nil {
+		c.t.Errorf("%s %s: %v", r.Method, r.URL, err)
+	}
+	if known != nil {
+		known.note(response.StatusCode, c.call)
+	}
+	response.Body = io.NopCloser(bytes.NewReader(body))
+	return response, nil
 }
 
 func TestSDKAccounts(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pawl-ci/pawl/internal/accounts"
 	"github.com/pawl-ci/pawl/internal/logchunk"
+	"github.com/pawl-ci/pawl/internal/vault"
 	"github.com/pawl-ci/pawl/observability"
 )
 
@@ -20,6 +21,7 @@ const apiPrefix = "/api/v1"
 type Server struct {
 	Config
 	accounts *accounts.Service
+	vault    *vault.Vault
 	verifier *accounts.Verifier
 	codec    *logchunk.Codec
 	panics   prometheus.Counter
@@ -41,6 +43,7 @@ func New(c Config) (*Server, error) {
 	s.accounts = &accounts.Service{
 		DB: s.DB, Tokens: s.Tokens, Passwords: s.Passwords, Repositories: s.Repositories, CheckCloneURL: s.CheckCloneURL,
 	}
+	s.vault = &vault.Vault{DB: s.DB, Keys: s.Keys, Tokens: s.Tokens}
 	var err error
 	if s.verifier, err = accounts.NewVerifier(s.Passwords, s.Now); err != nil {
 		return nil, err
@@ -87,7 +90,8 @@ func (s *Server) endpoints() []endpoint {
 	for _, routes := range []func() []endpoint{
 		s.metaRoutes, s.userRoutes, s.tokenRoutes, s.orgRoutes, s.repoRoutes, s.runRoutes, s.runActionRoutes, s.runListRoutes,
 		s.timelineRoutes, s.jobRoutes, s.logRoutes, s.taskRoutes, s.workflowRoutes, s.scopedRoutes, s.environmentRoutes,
-		s.deploymentRoutes, s.settingsRoutes, s.runnerRoutes,
+		s.deploymentRoutes, s.settingsRoutes, s.runnerRoutes, s.repoListRoutes, s.branchRoutes, s.commitStatusRoutes,
+		s.artifactRoutes, s.contentRoutes, s.secretRoutes, s.variableRoutes,
 	} {
 		all = append(all, routes()...)
 	}

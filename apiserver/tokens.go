@@ -15,6 +15,7 @@ func (s *Server) tokenRoutes() []endpoint {
 	return []endpoint{
 		{http.MethodGet, tokens, ofUser, listTokens},
 		{http.MethodPost, tokens, ofUser, createToken},
+		{http.MethodGet, tokens + "/{token}", ofUser, getToken},
 		{http.MethodDelete, tokens + "/{token}", ofUser, deleteToken},
 	}
 }
@@ -48,14 +49,37 @@ func createToken(c *call) error {
 	return c.json(http.StatusCreated, showToken(token, text))
 }
 
-// deleteToken takes an id, or the name of a token whose name is no number.
-func deleteToken(c *call) error {
-	name := c.params["token"]
-	id, err := strconv.ParseInt(name, 10, 64)
+// tokenParam is the token that the path names: by an id, or by a name that is no number; then the id is 0.
+func (c *call) tokenParam() (id int64, name string, err error) {
+	name = c.params["token"]
+	id, err = strconv.ParseInt(name, 10, 64)
 	if err == nil && id <= 0 {
-		return errNotFound()
+		return 0, "", fault.NotFound("token not found")
 	}
-	err = c.server.DB.DeleteAccessToken(c.ctx(), c.target.ID, max(id, 0), name)
+	return max(id, 0), name, nil
+}
+
+func getToken(c *call) error {
+	id, name, err := c.tokenParam()
+	if err != nil {
+		return err
+	}
+	t, err := c.server.DB.AccessToken(c.ctx(), c.target.ID, id, name)
+	if errors.Is(err, db.ErrNotFound) {
+		return fault.NotFound("token not found")
+	}
+	if err != nil {
+		return err
+	}
+	return c.json(http.StatusOK, showToken(t, ""))
+}
+
+func deleteToken(c *call) error {
+	id, name, err := c.tokenParam()
+	if err != nil {
+		return err
+	}
+	err = c.server.DB.DeleteAccessToken(c.ctx(), c.target.ID, id, name)
 	if errors.Is(err, db.ErrNotFound) {
 		return fault.NotFound("token not found")
 	}

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/pawl-ci/pawl/db"
 	"github.com/pawl-ci/pawl/internal/trigger"
 )
 
@@ -58,14 +57,18 @@ type dispatch struct {
 }
 
 func dispatchWorkflow(c *call) error {
+	key, err := c.idempotencyKey()
+	if err != nil {
+		return err
+	}
 	in, err := c.readDispatch()
 	if err != nil {
 		return err
 	}
-	started, err := c.server.Trigger.Dispatch(c.ctx(), trigger.DispatchRequest{
+	started, err := c.dispatch(trigger.DispatchRequest{
 		Repo: c.repo, Actor: c.caller.user, Workflow: c.params["workflow_id"], Ref: in.Ref, Inputs: in.Inputs,
 		SourceRepoID: c.sourceRepo(),
-	})
+	}, key)
 	if err != nil {
 		return err
 	}
@@ -75,8 +78,24 @@ func dispatchWorkflow(c *call) error {
 	return c.json(http.StatusOK, runDetails(repoLinks(c.server.rootURL(c.r), c.repo), started))
 }
 
-func runDetails(l links, started *db.Run) apiRunDetails {
-	return apiRunDetails{WorkflowRunID: started.ID, RunURL: l.run(started.ID), HTMLURL: l.runHTML(started.ID)}
+// dispatch starts a run, or with a key finds the one that was started before.
+func (c *call) dispatch(r trigger.DispatchRequest, key string) (run int64, err error) {
+	if key == "" {
+		started, err := c.server.Trigger.Dispatch(c.ctx(), r)
+		if err != nil {
+			return 0, err
+		}
+		return started.ID, nil
+	}
+	run, repeated, err := c.server.Trigger.DispatchOnce(c.ctx(), r, key)
+	if repeated {
+		c.w.Header().Set("Idempotency-Replayed", "true")
+	}
+	return run, err
+}
+
+func runDetails(l links, run int64) apiRunDetails {
+	return apiRunDetails{WorkflowRunID: run, RunURL: l.run(run), HTMLURL: l.runHTML(run)}
 }
 
 // readDispatch takes JSON, or a form with inputs[name].

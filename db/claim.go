@@ -44,12 +44,22 @@ type Claim struct {
 	IsEphemeral bool
 }
 
+// TaskOrigin is where a task comes from.
+type TaskOrigin struct {
+	RunID, AttemptID int64
+	Attempt          int
+	RepoID, OwnerID  int64
+	// SecretsVersion is other whenever JobSettings has changed for the repository.
+	SecretsVersion int64
+}
+
 // Claimed is a task that was just made, with what is needed to build its content.
 type Claimed struct {
-	TaskID, JobID, RunID, AttemptID, RepoID int64
+	TaskOrigin
+
+	TaskID, JobID int64
 	// ParentID is the job that calls the workflow of this one; 0 when it is of the run's own file.
 	ParentID       int64
-	Attempt        int
 	Key            string
 	Needs          []string
 	Steps          int
@@ -80,7 +90,7 @@ type ClaimResult struct {
 //
 // Offers whose repository or owner may have no more running are no candidates. Another claim may take the last place
 // meanwhile: the locked rows of the limits have the last word, and a claim that finds none left takes nothing.
-const claimOffer = `WITH candidate AS MATERIALIZED (
+var claimOffer = `WITH candidate AS MATERIALIZED (
 		SELECT o.id, o.priority, o.turn, o.label_set_id, o.owner_id, o.repo_id
 		FROM runners r CROSS JOIN unnest($2::bigint[]) AS s (id) CROSS JOIN LATERAL (
 			SELECT id, priority, turn, label_set_id, owner_id, repo_id FROM offers
@@ -130,10 +140,11 @@ const claimOffer = `WITH candidate AS MATERIALIZED (
 		coalesce(t.attempt_id, 0), coalesce(t.repo_id, 0), coalesce(t.attempt, 0), coalesce(t.key, ''), t.needs,
 		coalesce(t.steps, 0), coalesce(t.timeout_minutes, 0), t.payload, coalesce(t.parent_id, 0), coalesce(t.attached, false),
 		coalesce(t.claimed_at, now()), coalesce(extract(epoch FROM clock_timestamp() - t.created_at), 0)::float8,
+		coalesce(t.owner_id, 0), ` + secretsVersion("t") + `,
 		coalesce(next.label_set_id, 0), coalesce(next.owner_id, 0), coalesce(next.repo_id, 0)
 	FROM (VALUES (0)) AS one LEFT JOIN LATERAL (
 		SELECT task.id, task.job_id, task.attached, task.claimed_at, offer.run_id, offer.attempt_id, offer.repo_id,
-			offer.created_at, job.attempt, job.key, job.needs, job.steps, job.timeout_minutes, job.payload, job.parent_id
+			offer.owner_id, offer.created_at, job.attempt, job.key, job.needs, job.steps, job.timeout_minutes, job.payload, job.parent_id
 		FROM offer, task, job
 	) t ON true LEFT JOIN LATERAL (
 		SELECT label_set_id, owner_id, repo_id FROM candidate WHERE id NOT IN (SELECT id FROM offer)
@@ -208,7 +219,7 @@ func scanClaim(row pgx.Row) (ClaimResult, error) {
 	var waited float64
 	err := row.Scan(&candidates, &t.TaskID, &t.JobID, &t.RunID, &t.AttemptID, &t.RepoID, &t.Attempt, &t.Key, &t.Needs,
 		&t.Steps, &t.TimeoutMinutes, &t.Payload, &t.ParentID, &t.Attached, &t.ClaimedAt, &waited,
-		&next.LabelSetID, &next.OwnerID, &next.RepoID)
+		&t.OwnerID, &t.SecretsVersion, &next.LabelSetID, &next.OwnerID, &next.RepoID)
 	if err != nil || t.TaskID == 0 {
 		return ClaimResult{Contended: candidates}, err
 	}

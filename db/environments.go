@@ -68,6 +68,17 @@ func (d *DB) EnvironmentByName(ctx context.Context, repo int64, name string) (*E
 	return e, nil
 }
 
+// KnownEnvironment tells whether a repository has an environment of this name, or none at all.
+func (d *DB) KnownEnvironment(ctx context.Context, repo int64, name string) (bool, error) {
+	var known bool
+	err := d.Pool.QueryRow(ctx, `SELECT NOT EXISTS (SELECT 1 FROM environments WHERE repo_id = $1)
+		OR EXISTS (SELECT 1 FROM environments WHERE repo_id = $1 AND lower_name = $2)`, prepared, repo, strings.ToLower(name)).Scan(&known)
+	if err != nil {
+		return false, fmt.Errorf("environment %q: %w", name, err)
+	}
+	return known, nil
+}
+
 // EnvironmentsByID returns environments by id. Those that are gone are missing.
 func (d *DB) EnvironmentsByID(ctx context.Context, ids []int64) (map[int64]*Environment, error) {
 	out := make(map[int64]*Environment, len(ids))

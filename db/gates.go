@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -36,7 +37,27 @@ const (
 // GateEntry asks for a place in a gate: for a job, or with JobID 0 for a whole attempt.
 type GateEntry struct {
 	RepoID, RunID, AttemptID, JobID int64
+	// Called: the group is that of the workflow which the job calls, and not the job's own. A caller may be in both.
+	Called bool
 	ci.Concurrency
+}
+
+// member is the job_id of the entry's row: 0 for an attempt, and less for what a job calls, so that a job has at most
+// one row of each kind.
+func (e GateEntry) member() int64 {
+	if e.Called {
+		return -e.JobID
+	}
+	return e.JobID
+}
+
+// membersOf are the job_ids of all rows that jobs may have.
+func membersOf(jobs []int64) []int64 {
+	members := slices.Clone(jobs)
+	for _, id := range jobs {
+		members = append(members, -id)
+	}
+	return members
 }
 
 // GateAnswer is the place that a member has.
@@ -105,7 +126,8 @@ type entrant struct {
 	runNumber int64
 	isMember  bool
 	hasEnded  bool
-	// isDeadlock: the attempt, or a caller of the job, is in the same gate, and will not leave it before the job ends.
+	// isDeadlock: the attempt, the job itself or a caller of it is in the same gate, and will not leave it before the job
+	// ends.
 	isDeadlock bool
 }
 
@@ -115,7 +137,7 @@ func (w entrant) refused(e GateEntry, peers []gatePeer) string {
 	case w.hasEnded:
 		return "it has ended"
 	case w.isDeadlock:
-		return fmt.Sprintf("its own run is in the concurrency group %q, so that it would wait for ever", e.Group)
+		return fmt.Sprintf("deadlock: its own run is in the concurrency group %q already, so that it would wait for ever", e.Group)
 	case e.QueueAll && pendingPeers(peers) >= ci.MaxQueuedInGroup:
 		return fmt.Sprintf("%d wait for the concurrency group %q, and no more may", ci.MaxQueuedInGroup, e.Group)
 	}
@@ -125,15 +147,15 @@ func (w entrant) refused(e GateEntry, peers []gatePeer) string {
 func lookUpEntrant(ctx context.Context, tx pgx.Tx, e GateEntry) (w entrant, err error) {
 	key := e.key()
 	err = tx.QueryRow(ctx, `WITH RECURSIVE caller (id, parent_id) AS (
-			SELECT id, parent_id FROM jobs WHERE id = $2
+			SELECT id, parent_id FROM jobs WHERE id = abs($2::bigint)
 			UNION ALL
 			SELECT j.id, j.parent_id FROM caller JOIN jobs j ON j.id = caller.parent_id
 		)
 		SELECT r.run_number, EXISTS (SELECT 1 FROM gate_entries WHERE attempt_id = $1 AND job_id = $2),
-			a.stopped_at IS NOT NULL OR EXISTS (SELECT 1 FROM jobs WHERE id = $2 AND stopped_at IS NOT NULL),
+			a.stopped_at IS NOT NULL OR EXISTS (SELECT 1 FROM jobs WHERE id = abs($2) AND stopped_at IS NOT NULL),
 			$2 <> 0 AND EXISTS (SELECT 1 FROM gate_entries m WHERE m.attempt_id = $1 AND m.repo_id = $3 AND m.gate = $4
-				AND m.state <> 'replaced' AND (m.job_id = 0 OR m.job_id IN (SELECT id FROM caller WHERE id <> $2)))
-		FROM attempts a JOIN runs r ON r.id = a.run_id WHERE a.id = $1`, prepared, e.AttemptID, e.JobID, key.repo, key.name).
+				AND m.state <> 'replaced' AND m.job_id <> $2 AND (m.job_id = 0 OR abs(m.job_id) IN (SELECT id FROM caller)))
+		FROM attempts a JOIN runs r ON r.id = a.run_id WHERE a.id = $1`, prepared, e.AttemptID, e.member(), key.repo, key.name).
 		Scan(&w.runNumber, &w.isMember, &w.hasEnded, &w.isDeadlock)
 	return w, err
 }
@@ -192,7 +214,7 @@ func (p gatePeer) makesWay(e GateEntry) GateState {
 func takePlace(ctx context.Context, tx pgx.Tx, e GateEntry, runNumber int64, peers []gatePeer) (GateAnswer, error) {
 	key := e.key()
 	_, err := tx.Exec(ctx, `INSERT INTO gate_entries (repo_id, gate, title, run_id, attempt_id, job_id, state, queue)
-		VALUES ($1, $2, $3, $4, $5, $6, 'pending', $7)`, prepared, key.repo, key.name, cleanText(e.Group), e.RunID, e.AttemptID, e.JobID, e.queue())
+		VALUES ($1, $2, $3, $4, $5, $6, 'pending', $7)`, prepared, key.repo, key.name, cleanText(e.Group), e.RunID, e.AttemptID, e.member(), e.queue())
 	if err != nil {
 		return GateAnswer{}, err
 	}
@@ -205,7 +227,7 @@ func takePlace(ctx context.Context, tx pgx.Tx, e GateEntry, runNumber int64, pee
 		return GateAnswer{}, err
 	}
 	for _, g := range granted {
-		if g.attempt != e.AttemptID || g.job != e.JobID {
+		if g.attempt != e.AttemptID || g.job != e.member() {
 			told = append(told, g.attempt)
 		}
 	}
@@ -247,7 +269,7 @@ func makeWay(ctx context.Context, tx pgx.Tx, e GateEntry, runNumber int64, peers
 
 // gateAnswer is the place of a member that has one.
 func gateAnswer(ctx context.Context, tx pgx.Tx, e GateEntry) (GateAnswer, error) {
-	rows, err := readGates(ctx, tx, `e.attempt_id = $1 AND e.job_id = $2`, e.AttemptID, e.JobID)
+	rows, err := readGates(ctx, tx, `e.attempt_id = $1 AND e.job_id = $2`, e.AttemptID, e.member())
 	if err != nil {
 		return GateAnswer{}, err
 	}
@@ -257,9 +279,11 @@ func gateAnswer(ctx context.Context, tx pgx.Tx, e GateEntry) (GateAnswer, error)
 	return GateAnswer{State: rows[0].State, Reason: rows[0].Reason}, nil
 }
 
-// GateRow is the place of an attempt (JobID 0) or one of its jobs in a gate.
+// GateRow is the place of an attempt (JobID 0) or one of its jobs in a gate. A caller may have two.
 type GateRow struct {
-	JobID  int64
+	JobID int64
+	// Called: it is in the group of the workflow that it calls.
+	Called bool
 	State  GateState
 	Reason string
 	// Title is the name of the group as it was written.
@@ -281,20 +305,20 @@ type querier interface {
 
 // readGates reads places; what a pending member waits for is made up from the others as they are now.
 func readGates(ctx context.Context, q querier, condition string, args ...any) ([]GateRow, error) {
-	rows, err := q.Query(ctx, `SELECT e.job_id, e.state, e.title, e.reason, coalesce(r.run_number, 0), CASE WHEN e.state = 'pending' THEN (
+	rows, err := q.Query(ctx, `SELECT abs(e.job_id), e.job_id < 0, e.state, e.title, e.reason, coalesce(r.run_number, 0), CASE WHEN e.state = 'pending' THEN (
 				SELECT count(*) FROM gate_entries p WHERE p.repo_id = e.repo_id AND p.gate = e.gate AND p.state = 'pending' AND p.id <= e.id
 			) ELSE 0 END
 		FROM gate_entries e
 		LEFT JOIN gate_entries h ON e.state = 'pending' AND h.repo_id = e.repo_id AND h.gate = e.gate AND h.state IN ('holding', 'leaving')
 		LEFT JOIN runs r ON r.id = h.run_id
-		WHERE `+condition+` ORDER BY e.job_id`, append([]any{prepared}, args...)...)
+		WHERE `+condition+` ORDER BY abs(e.job_id), e.id`, append([]any{prepared}, args...)...)
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (g GateRow, err error) {
 		var holder int64
 		var position int
-		err = row.Scan(&g.JobID, &g.State, &g.Title, &g.Reason, &holder, &position)
+		err = row.Scan(&g.JobID, &g.Called, &g.State, &g.Title, &g.Reason, &holder, &position)
 		if g.State == GatePending {
 			g.Reason = fmt.Sprintf("run #%d holds the concurrency group %q; place %d in the queue", holder, g.Title, position)
 		}

@@ -53,7 +53,7 @@ func releaseGates(ctx context.Context, tx pgx.Tx, attempt int64, jobs []int64, a
 const placesQuery = `SELECT id, repo_id, gate FROM gate_entries WHERE attempt_id = $1 AND ($2 OR job_id = ANY($3))`
 
 func placesOf(ctx context.Context, tx pgx.Tx, attempt int64, jobs []int64, all bool) (entries []int64, keys []gateKey, err error) {
-	rows, err := tx.Query(ctx, placesQuery, prepared, attempt, all, jobs)
+	rows, err := tx.Query(ctx, placesQuery, prepared, attempt, all, membersOf(jobs))
 	if err != nil {
 		return nil, nil, fmt.Errorf("concurrency groups of attempt %d: %w", attempt, err)
 	}
@@ -107,7 +107,7 @@ func grantGates(ctx context.Context, tx pgx.Tx, keys []gateKey) ([]grantee, erro
 
 // deadMember is the condition for members whose attempt or job has ended without that they were taken out.
 const deadMember = `e.state <> 'replaced' AND (EXISTS (SELECT 1 FROM attempts a WHERE a.id = e.attempt_id AND a.stopped_at IS NOT NULL)
-	OR EXISTS (SELECT 1 FROM jobs j WHERE j.id = e.job_id AND j.stopped_at IS NOT NULL))`
+	OR EXISTS (SELECT 1 FROM jobs j WHERE j.id = abs(e.job_id) AND j.stopped_at IS NOT NULL))`
 
 // MendGates passes on gates that are held by what has ended, or by nobody although somebody waits; at most limit. There
 // are none, unless a worker died just after it had entered a gate for a job that the one that took over does not run, or

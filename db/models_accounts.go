@@ -90,6 +90,9 @@ type Repository struct {
 	Approval ApprovalPolicy `bun:",notnull,nullzero,default:'none'"`
 
 	Owner *Owner `bun:"rel:belongs-to,join:owner_id=id"`
+
+	// FirstCommit is for CreateRepository, and empty else: the commit on the default branch that it begins with.
+	FirstCommit string `bun:"-"`
 }
 
 // ApprovalPolicy says which new runs of a repository wait for an approval.

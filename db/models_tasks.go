@@ -77,7 +77,8 @@ type RegistrationToken struct {
 
 	ID        int64     `bun:",pk,autoincrement"`
 	TokenHash []byte    `bun:",notnull"`
-	Token     string    `bun:",notnull"`
+	Sealed    []byte    `bun:",notnull"` // its text; empty when it is active no longer
+	Token     string    `bun:",notnull"` // its text, of a row that was made before there were seals
 	OwnerID   int64     `bun:",notnull"`
 	RepoID    int64     `bun:",notnull"`
 	IsActive  bool      `bun:",notnull"`

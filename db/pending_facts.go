@@ -73,6 +73,7 @@ type runnerCount struct{ online, busy int }
 // pendingIDs are what the facts are looked up by.
 type pendingIDs struct {
 	jobs, attempts, repos, owners, follows []int64
+	members                                []int64 // of gates: the jobs and their callers
 	demands                                []runnerDemand
 }
 
@@ -82,6 +83,7 @@ func idsOfPending(jobs []*Job) pendingIDs {
 	for _, j := range jobs {
 		ids.jobs, ids.attempts = append(ids.jobs, j.ID), append(ids.attempts, j.AttemptID)
 		ids.repos, ids.owners = append(ids.repos, j.RepoID), append(ids.owners, j.OwnerID)
+		ids.members = append(ids.members, j.ID, j.ParentID)
 		if j.FollowsID != 0 {
 			ids.follows = append(ids.follows, j.FollowsID)
 		}
@@ -171,15 +173,15 @@ func (f *pendingFacts) queueOpenCells(batch *pgx.Batch, ids pendingIDs) {
 }
 
 func (f *pendingFacts) queueGates(batch *pgx.Batch, ids pendingIDs) {
-	each(batch.Queue(`SELECT e.attempt_id, e.job_id, e.title, e.reason, e.state = 'replaced',
+	each(batch.Queue(`SELECT e.attempt_id, abs(e.job_id), e.title, e.reason, e.state = 'replaced',
 			(SELECT count(*) FROM gate_entries p
 				WHERE p.repo_id = e.repo_id AND p.gate = e.gate AND p.state = 'pending' AND p.id <= e.id),
 			coalesce(hr.run_number, 0), coalesce(hj.name, '')
 		FROM gate_entries e
 		LEFT JOIN gate_entries h ON h.repo_id = e.repo_id AND h.gate = e.gate AND h.state IN ('holding', 'leaving')
-		LEFT JOIN runs hr ON hr.id = h.run_id LEFT JOIN jobs hj ON hj.id = h.job_id
-		WHERE e.attempt_id = ANY($1) AND (e.job_id = 0 OR e.job_id = ANY($2)) AND e.state IN ('pending', 'replaced')`,
-		ids.attempts, ids.jobs), func(rows pgx.Rows) error {
+		LEFT JOIN runs hr ON hr.id = h.run_id LEFT JOIN jobs hj ON hj.id = abs(h.job_id)
+		WHERE e.attempt_id = ANY($1) AND (e.job_id = 0 OR abs(e.job_id) = ANY($2)) AND e.state IN ('pending', 'replaced')`,
+		ids.attempts, ids.members), func(rows pgx.Rows) error {
 		var m gateMember
 		var g gateFacts
 		err := rows.Scan(&m.attempt, &m.job, &g.title, &g.reason, &g.replaced, &g.position, &g.holderRun, &g.holderJob)

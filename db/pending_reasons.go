@@ -217,9 +217,13 @@ func (e deploymentFacts) notBefore() string {
 	return ", and begins no earlier than " + clock(e.waitUntil)
 }
 
+// ofGate also says what the caller of a job waits for, since in a rerun of some of its jobs they wait with it.
 func (f *pendingFacts) ofGate(j *Job) PendingReason {
 	if gate, held := f.gates[gateMember{j.AttemptID, j.ID}]; held {
 		return pending(PendingConcurrency, "waits for %s", gate.text())
+	}
+	if gate, held := f.gates[gateMember{j.AttemptID, j.ParentID}]; held && j.ParentID != 0 {
+		return pending(PendingConcurrency, "its caller waits for %s", gate.text())
 	}
 	return PendingReason{}
 }

@@ -107,6 +107,17 @@ func TestPendingReasons(t *testing.T) {
 			},
 			db.PendingConcurrency, `the run waits for concurrency group "Deploy", held by run #2 (position 2)`,
 		},
+		"group of its caller": {
+			func(t *testing.T, f *pendingFixture) {
+				first, attempt := f.fixture.run(t, job("x"))
+				f.memberOf(t, first.ID, attempt.ID, nil, "holding")
+				caller := job("call")
+				f.fixture.run(t, caller)
+				f.exec(t, "UPDATE jobs SET parent_id = ? WHERE id = ?", caller.ID, f.build.ID)
+				f.member(t, &db.Job{ID: -caller.ID}, "pending")
+			},
+			db.PendingConcurrency, `its caller waits for concurrency group "Deploy", held by run #2 (position 1)`,
+		},
 		"group of the job, held by a job": {
 			func(t *testing.T, f *pendingFixture) {
 				holder := job("deploy it")

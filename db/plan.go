@@ -90,7 +90,7 @@ func (d *DB) JobsToDecide(ctx context.Context, ids []int64) (map[int64]*Job, err
 	var jobs []*Job
 	err := d.NewSelect().Model(&jobs).
 		Column("id", "run_id", "attempt_id", "attempt", "repo_id", "owner_id", "parent_id", "kind", "key", "needs", "if_expr", "if_at",
-			"matrix", "job_index", "job_total", "fail_fast", "max_parallel", "file", "uses", "call_inputs").
+			"matrix", "job_index", "job_total", "fail_fast", "max_parallel", "file", "uses", "call_inputs", "priority").
 		Where("id = ANY(?)", int64Array(ids)).Scan(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("jobs to decide: %w", err)

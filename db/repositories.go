@@ -11,7 +11,8 @@ import (
 )
 
 // CreateRepository stores a repository, fills in its id and times, and has create make what belongs to it outside the
-// database. The row is seen only once create has succeeded. ErrConflict: the owner has one of this name, in whatever
+// database. The row is seen only once create has succeeded. A first commit that create has made counts as handled: it
+// starts nothing. ErrConflict: the owner has one of this name, in whatever
 // case.
 func (d *DB) CreateRepository(ctx context.Context, r *Repository, create func(context.Context) error) error {
 	r.LowerName = strings.ToLower(r.Name)
@@ -23,7 +24,12 @@ func (d *DB) CreateRepository(ctx context.Context, r *Repository, create func(co
 		if err != nil {
 			return err
 		}
-		return create(ctx)
+		if err := create(ctx); err != nil || r.FirstCommit == "" {
+			return err
+		}
+		_, err = moveRef(ctx, tx, RefMove{RepoID: r.ID, Name: "refs/heads/" + r.DefaultBranch, SHA: r.FirstCommit})
+		r.IsEmpty = false
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("create repository: %w", err)
@@ -59,4 +65,36 @@ func (d *DB) RepositoriesByID(ctx context.Context, ids []int64) (map[int64]*Repo
 		out[r.ID] = r
 	}
 	return out, nil
+}
+
+// RepositoryEdit has what is to be changed of a repository; nil fields stay.
+type RepositoryEdit struct {
+	Description, DefaultBranch *string
+	IsPrivate                  *bool
+}
+
+// UpdateRepository changes a repository, and has apply change what belongs to it outside the database, in one
+// transaction. ErrNotFound if it is gone.
+func (d *DB) UpdateRepository(ctx context.Context, repo int64, e RepositoryEdit, apply func(context.Context) error) error {
+	err := d.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+		q := tx.NewUpdate().Model((*Repository)(nil)).Where("id = ?", repo).Set("updated_at = now()")
+		if e.Description != nil {
+			q = q.Set("description = ?", *e.Description)
+		}
+		if e.DefaultBranch != nil {
+			q = q.Set("default_branch = ?", *e.DefaultBranch)
+		}
+		if e.IsPrivate != nil {
+			q = q.Set("is_private = ?", *e.IsPrivate)
+		}
+		res, err := q.Exec(ctx)
+		if err := oneRow(res, err, "repository"); err != nil {
+			return err
+		}
+		return apply(ctx)
+	})
+	if err != nil {
+		return fmt.Errorf("change repository %d: %w", repo, err)
+	}
+	return nil
 }

@@ -90,6 +90,15 @@ func (d *DB) RunnerByUUID(ctx context.Context, id uuid.UUID) (*Runner, error) {
 	return r, nil
 }
 
+// RehashRunner replaces the hash of a runner's token, which was made with an older key. One that has changed stays.
+func (d *DB) RehashRunner(ctx context.Context, id int64, old, fresh []byte) error {
+	_, err := d.Pool.Exec(ctx, `UPDATE runners SET token_hash = $3 WHERE id = $1 AND token_hash = $2`, id, old, fresh)
+	if err != nil {
+		return fmt.Errorf("runner %d: %w", id, err)
+	}
+	return nil
+}
+
 // Declaration is what a runner says of itself at its start (runner-protocol.md §5).
 type Declaration struct {
 	Version      string

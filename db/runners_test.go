@@ -114,15 +114,18 @@ func TestScopeExists(t *testing.T) {
 func TestRegistrationTokens(t *testing.T) {
 	d := dbtest.Open(t)
 	scope := db.Scope{RepoID: 7}
+	made := func(text string) db.FreshSeal {
+		return db.FreshSeal{Hash: []byte(text), Sealed: []byte(text)}
+	}
 	active := func(fresh string) string {
-		got, err := d.ActiveRegistrationToken(t.Context(), scope, fresh, []byte(fresh))
+		got, err := d.ActiveRegistrationToken(t.Context(), scope, made(fresh))
 		require.NoError(t, err)
-		return got
+		return string(got.Sealed)
 	}
 	var wg sync.WaitGroup
 	got := make([]string, 8)
 	for i := range got {
-		wg.Go(func() { got[i], _ = d.ActiveRegistrationToken(t.Context(), scope, fmt.Sprint(i), fmt.Append(nil, i)) })
+		wg.Go(func() { got[i] = active(fmt.Sprint(i)) })
 	}
 	wg.Wait()
 	for _, token := range got {
@@ -130,7 +133,7 @@ func TestRegistrationTokens(t *testing.T) {
 	}
 	require.Equal(t, got[0], active("late"))
 
-	require.NoError(t, d.ResetRegistrationToken(t.Context(), scope, "reset", []byte("reset")))
+	require.NoError(t, d.ResetRegistrationToken(t.Context(), scope, made("reset")))
 	require.Equal(t, "reset", active("later"))
 	old, err := d.RegistrationToken(t.Context(), []byte(got[0]))
 	require.NoError(t, err)

@@ -18,6 +18,8 @@ type NewRun struct {
 	Files []*AttemptFile
 	// Concurrency is the gate of the whole attempt; nil when it has none.
 	Concurrency *ci.Concurrency
+	// Key is what the client calls the dispatch that made the run; nil when it has no name for it.
+	Key *DispatchKey
 }
 
 // PrepareRun takes the next run number of a repository and an id, so that both can be used in expressions of the
@@ -33,9 +35,13 @@ func (d *DB) PrepareRun(ctx context.Context, run *Run) error {
 	return nil
 }
 
-// CreateRun stores a run, its first attempt and its jobs in one transaction, and returns the attempt.
+// CreateRun stores a run, its first attempt and its jobs in one transaction, and returns the attempt. ErrConflict: its
+// key has been used for another run.
 func (d *DB) CreateRun(ctx context.Context, n NewRun) (attempt *Attempt, err error) {
 	err = d.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+		if err := takeDispatchKey(ctx, tx, n); err != nil {
+			return err
+		}
 		attempts, err := insertRuns(ctx, tx, []NewRun{n})
 		if err == nil {
 			attempt = attempts[0]

@@ -27,14 +27,19 @@ type TaskFacts struct {
 	// Steps is how many the job has.
 	Steps     int
 	ClaimedAt time.Time
+
+	// Origin has the version of the secrets at the claim, or when the facts were read.
+	Origin TaskOrigin
 }
 
 // TaskFacts returns the facts of a task. ErrNotFound if there is none.
 func (d *DB) TaskFacts(ctx context.Context, task int64) (TaskFacts, error) {
 	f := TaskFacts{TaskID: task}
-	err := d.Pool.QueryRow(ctx, `SELECT t.job_id, t.runner_id, cardinality(j.step_names), t.claimed_at
+	o := &f.Origin
+	err := d.Pool.QueryRow(ctx, `SELECT t.job_id, t.runner_id, cardinality(j.step_names), t.claimed_at, t.run_id,
+			t.attempt_id, t.repo_id, t.owner_id, j.attempt, `+secretsVersion("t")+`
 		FROM tasks t JOIN jobs j ON j.id = t.job_id WHERE t.id = $1`, prepared, task).
-		Scan(&f.JobID, &f.RunnerID, &f.Steps, &f.ClaimedAt)
+		Scan(&f.JobID, &f.RunnerID, &f.Steps, &f.ClaimedAt, &o.RunID, &o.AttemptID, &o.RepoID, &o.OwnerID, &o.Attempt, &o.SecretsVersion)
 	return f, wrapTask(err, task)
 }
 

@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -34,6 +35,25 @@ func (d *DB) AccessTokens(ctx context.Context, user int64, p Page) ([]*AccessTok
 	return tokens, n, nil
 }
 
+// AccessToken returns a user's token by its id, or, when id is 0, by its name. ErrNotFound if there is none.
+func (d *DB) AccessToken(ctx context.Context, user, id int64, name string) (*AccessToken, error) {
+	t := &AccessToken{}
+	q := d.NewSelect().Model(t).Where("user_id = ?", user)
+	if id != 0 {
+		q = q.Where("id = ?", id)
+	} else {
+		q = q.Where("name = ?", name)
+	}
+	err := q.Scan(ctx)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("access token: %w", err)
+	}
+	return t, nil
+}
+
 // DeleteAccessToken removes a user's token by its id, or, when id is 0, by its name. ErrNotFound if there is none.
 func (d *DB) DeleteAccessToken(ctx context.Context, user, id int64, name string) error {
 	q := d.NewDelete().Model((*AccessToken)(nil)).Where("user_id = ?", user)
@@ -46,22 +66,23 @@ func (d *DB) DeleteAccessToken(ctx context.Context, user, id int64, name string)
 	return oneRow(res, err, "delete access token")
 }
 
-// TokenOwner returns the access token with the given hash and the user whom it belongs to, and notes its use.
-// ErrNotFound if there is none.
-func (d *DB) TokenOwner(ctx context.Context, hash []byte) (*AccessToken, *Owner, error) {
-	t, o := &AccessToken{TokenHash: hash}, &Owner{}
+// TokenOwner returns the access token with one of the hashes and the user whom it belongs to, and notes its use. The first
+// hash is the one that is kept from now on (token.Hasher.Hashes). ErrNotFound if there is none.
+func (d *DB) TokenOwner(ctx context.Context, hashes ...[]byte) (*AccessToken, *Owner, error) {
+	t, o := &AccessToken{}, &Owner{}
 	var stale bool
-	err := d.Pool.QueryRow(ctx, `SELECT t.id, t.user_id, t.name, t.last_eight, t.scopes, t.created_at,
-			t.last_used_at IS NULL OR t.last_used_at < now() - make_interval(secs => $2),
+	err := d.Pool.QueryRow(ctx, `SELECT t.id, t.token_hash, t.user_id, t.name, t.last_eight, t.scopes, t.created_at,
+			t.last_used_at IS NULL OR t.last_used_at < now() - make_interval(secs => $2) OR t.token_hash <> $3,
 			o.id, o.kind, o.login, o.lower_login, o.full_name, o.email, o.description, o.visibility, o.is_admin, o.is_active, o.created_at
-		FROM access_tokens t JOIN owners o ON o.id = t.user_id WHERE t.token_hash = $1`, prepared, hash, tokenUseGranularity.Seconds()).
-		Scan(&t.ID, &t.UserID, &t.Name, &t.LastEight, &t.Scopes, &t.CreatedAt, &stale,
+		FROM access_tokens t JOIN owners o ON o.id = t.user_id WHERE t.token_hash = ANY($1)`, prepared, hashes,
+		tokenUseGranularity.Seconds(), hashes[0]).
+		Scan(&t.ID, &t.TokenHash, &t.UserID, &t.Name, &t.LastEight, &t.Scopes, &t.CreatedAt, &stale,
 			&o.ID, &o.Kind, &o.Login, &o.LowerLogin, &o.FullName, &o.Email, &o.Description, &o.Visibility, &o.IsAdmin, &o.IsActive, &o.CreatedAt)
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = ErrNotFound
 	}
 	if err == nil && stale {
-		_, err = d.Pool.Exec(ctx, `UPDATE access_tokens SET last_used_at = now() WHERE id = $1`, t.ID)
+		_, err = d.Pool.Exec(ctx, `UPDATE access_tokens SET last_used_at = now(), token_hash = $2 WHERE id = $1`, t.ID, hashes[0])
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("access token: %w", err)
@@ -74,12 +95,12 @@ type TaskToken struct {
 	TaskID, RunID, RepoID int64
 }
 
-// TaskByToken returns the task with the given token hash while it is running or being cancelled. ErrNotFound
+// TaskByToken returns the task whose token has one of the hashes while it is running or being cancelled. ErrNotFound
 // otherwise: the token of a task ends with it (execution-semantics.md §11).
-func (d *DB) TaskByToken(ctx context.Context, hash []byte) (TaskToken, error) {
+func (d *DB) TaskByToken(ctx context.Context, hashes ...[]byte) (TaskToken, error) {
 	var t TaskToken
-	err := d.Pool.QueryRow(ctx, `SELECT id, run_id, repo_id FROM tasks WHERE token_hash = $1 AND stopped_at IS NULL`,
-		prepared, hash).Scan(&t.TaskID, &t.RunID, &t.RepoID)
+	err := d.Pool.QueryRow(ctx, `SELECT id, run_id, repo_id FROM tasks WHERE token_hash = ANY($1) AND stopped_at IS NULL`,
+		prepared, hashes).Scan(&t.TaskID, &t.RunID, &t.RepoID)
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = ErrNotFound
 	}

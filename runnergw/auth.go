@@ -82,8 +82,15 @@ func (a *authenticator) authenticate(ctx context.Context, h http.Header) (*db.Ru
 	if err != nil {
 		return nil, err
 	}
-	if !a.tokens.Matches(h.Get(headerToken), r.TokenHash) {
+	secret := h.Get(headerToken)
+	if !a.tokens.Matches(secret, r.TokenHash) {
 		return nil, errUnregistered
+	}
+	if a.tokens.IsOld(secret, r.TokenHash) {
+		if err := a.db.RehashRunner(ctx, r.ID, r.TokenHash, a.tokens.Hash(secret)); err != nil {
+			return nil, dbFault(err)
+		}
+		a.forget(id)
 	}
 	return r, nil
 }

@@ -11,14 +11,6 @@ import (
 	"github.com/pawl-ci/pawl/internal/ci"
 )
 
-// Values of Options.CallEventName.
-const (
-	// CallEventCaller leaves jobs of a called workflow the event of the run, as GitHub does.
-	CallEventCaller = "caller"
-	// CallEventOwn gives them the event workflow_call with the inputs of the call, as Gitea does.
-	CallEventOwn = "workflow_call"
-)
-
 // called makes the content of a job of a called workflow (execution-semantics.md §10): the secrets that its callers hand
 // on, and its event, which is put into fields.
 func (b *contentBuilder) called(ctx context.Context, c *db.Claimed, fields map[string]*structpb.Value, secrets map[string]string) (map[string]string, error) {
@@ -26,7 +18,7 @@ func (b *contentBuilder) called(ctx context.Context, c *db.Claimed, fields map[s
 	if err != nil {
 		return nil, err
 	}
-	if b.options.CallEventName == CallEventOwn && len(callers) > 0 {
+	if b.options.CallEventName == ci.CallEventOwn && len(callers) > 0 {
 		if err := ownEvent(fields, callers[len(callers)-1]); err != nil {
 			return nil, err
 		}
@@ -34,7 +26,7 @@ func (b *contentBuilder) called(ctx context.Context, c *db.Claimed, fields map[s
 	return handOn(secrets, callers), nil
 }
 
-// ownEvent puts the event workflow_call in the place of the run's. The values of fields are shared, so they are replaced
+// ownEvent puts the event workflow_call in the place of the run's, as ci.InCall does. The values of fields are shared, so they are replaced
 // and never changed.
 func ownEvent(fields map[string]*structpb.Value, caller *db.Job) error {
 	var inputs map[string]any
@@ -50,7 +42,7 @@ func ownEvent(fields map[string]*structpb.Value, caller *db.Job) error {
 		event.Fields[key] = value
 	}
 	event.Fields["inputs"] = given
-	fields["event"], fields["event_name"] = structpb.NewStructValue(event), structpb.NewStringValue(CallEventOwn)
+	fields["event"], fields["event_name"] = structpb.NewStructValue(event), structpb.NewStringValue(ci.CallEventOwn)
 	return nil
 }
 

@@ -23,21 +23,24 @@ const (
 
 // contentBuilder builds what a runner gets (runner-protocol.md §7).
 type contentBuilder struct {
-	db      *db.DB
-	options Options
-	key     []byte
-	now     func() time.Time
-	runs    *cache[int64, *runContent] // by attempt
+	db       *db.DB
+	options  Options
+	key      []byte
+	now      func() time.Time
+	settings *settingsReader
+	runs     *cache[int64, *runContent] // by attempt
 }
 
 // runContent is what all jobs of an attempt share. It is never changed, because tasks refer to its values.
 type runContent struct {
 	repository string
-	fields     map[string]*structpb.Value
+	// fromFork: its jobs get no secrets.
+	fromFork bool
+	fields   map[string]*structpb.Value
 }
 
 func newContentBuilder(d Deps, o Options) *contentBuilder {
-	return &contentBuilder{db: d.DB, options: o, key: d.RuntimeKey, now: d.Now,
+	return &contentBuilder{db: d.DB, options: o, key: d.RuntimeKey, now: d.Now, settings: newSettingsReader(d),
 		runs: newCache[int64, *runContent](d.Now, maxCachedRuns, runTTL)}
 }
 
@@ -53,12 +56,18 @@ func isBroken(err error) bool {
 	return errors.As(err, &marked) || errors.As(err, &shape) || errors.Is(err, db.ErrNotFound)
 }
 
-// build makes the content of a task; secret is its token and root the address of this server.
-func (b *contentBuilder) build(ctx context.Context, c *db.Claimed, secret, root string) (*runnerv1.Task, error) {
+// content is what a runner gets, and what of it is to be hidden.
+type content struct {
+	task *runnerv1.Task
+	hide secretSource
+}
+
+// build makes the content of a task; token is that of the task and root the address of this server.
+func (b *contentBuilder) build(ctx context.Context, c *db.Claimed, token, root string) (*content, error) {
 	if len(c.Payload) == 0 {
 		return nil, broken("the job has no payload")
 	}
-	fields, err := b.taskContext(ctx, c, secret, root)
+	fields, err := b.taskContext(ctx, c, token, root)
 	if err != nil {
 		return nil, err
 	}
@@ -66,22 +75,29 @@ func (b *contentBuilder) build(ctx context.Context, c *db.Claimed, secret, root 
 	if err != nil {
 		return nil, err
 	}
-	// Runners panic when there are no secrets at all (runner-protocol.md §6).
-	secrets := map[string]string{"GITEA_TOKEN": secret, "GITHUB_TOKEN": secret}
+	source, err := b.source(ctx, c.TaskOrigin)
+	if err != nil {
+		return nil, err
+	}
+	source.tokens = []string{token, fields["gitea_runtime_token"].GetStringValue()}
+	secrets, err := source.open()
+	if err != nil {
+		return nil, err
+	}
 	if c.ParentID != 0 {
 		if secrets, err = b.called(ctx, c, fields, secrets); err != nil {
 			return nil, err
 		}
 	}
-	return &runnerv1.Task{
+	return &content{hide: source, task: &runnerv1.Task{
 		Id: c.TaskID, WorkflowPayload: c.Payload, Context: &structpb.Struct{Fields: fields}, Needs: needs, Secrets: secrets,
-		Vars: map[string]string{},
-	}, nil
+		Vars: source.settings.Vars,
+	}}, nil
 }
 
 // taskContext is the context of runner-protocol.md §7.2.
 func (b *contentBuilder) taskContext(ctx context.Context, c *db.Claimed, secret, root string) (map[string]*structpb.Value, error) {
-	run, err := b.run(ctx, c)
+	run, err := b.run(ctx, c.TaskOrigin)
 	if err != nil {
 		return nil, err
 	}
@@ -115,11 +131,11 @@ func (b *contentBuilder) actionsURL(root string) string {
 // placeholders are keys that upstream sends empty.
 var placeholders = []string{"action", "action_path", "action_ref", "action_repository", "action_status", "env", "event_path", "path", "workspace"}
 
-func (b *contentBuilder) run(ctx context.Context, c *db.Claimed) (*runContent, error) {
-	if run, ok := b.runs.get(c.AttemptID); ok {
+func (b *contentBuilder) run(ctx context.Context, o db.TaskOrigin) (*runContent, error) {
+	if run, ok := b.runs.get(o.AttemptID); ok {
 		return run, nil
 	}
-	read, err := b.db.RunContext(ctx, c.RunID, c.Attempt)
+	read, err := b.db.RunContext(ctx, o.RunID, o.Attempt)
 	if err != nil {
 		return nil, err
 	}
@@ -132,10 +148,10 @@ func (b *contentBuilder) run(ctx context.Context, c *db.Claimed) (*runContent, e
 	}
 	fields, err := structpb.NewStruct(github)
 	if err != nil {
-		return nil, broken("context of run %d: %w", c.RunID, err)
+		return nil, broken("context of run %d: %w", o.RunID, err)
 	}
-	run := &runContent{repository: read.Facts.Repository, fields: fields.Fields}
-	b.runs.put(c.AttemptID, run)
+	run := &runContent{repository: read.Facts.Repository, fromFork: read.Facts.FromFork(), fields: fields.Fields}
+	b.runs.put(o.AttemptID, run)
 	return run, nil
 }
 

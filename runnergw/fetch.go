@@ -164,7 +164,7 @@ func (g *Gateway) handOver(ctx context.Context, r *db.Runner, got db.ClaimResult
 	defer cancel()
 	c := got.Task
 	g.claimed(working, r, got)
-	task, err := g.content.build(working, c, secret, root)
+	made, err := g.content.build(working, c, secret, root)
 	switch {
 	case err != nil && !isBroken(err):
 		g.giveUp(c, g.db.ReleaseTask, "the task could not be handed out because the database could not be reached")
@@ -177,7 +177,8 @@ func (g *Gateway) handOver(ctx context.Context, r *db.Runner, got db.ClaimResult
 		g.giveUp(c, g.db.ReleaseTask, "the runner went away before it got the task")
 		return nil, dbFault(ctx.Err())
 	}
-	return task, nil
+	g.tasks.handedOut(c.TaskID, &made.hide)
+	return made.task, nil
 }
 
 // claimed does what a claim entails for others.

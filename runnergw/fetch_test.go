@@ -429,7 +429,7 @@ func TestTaskOfACalledWorkflow(t *testing.T) {
 	for event, inputs := range map[string]any{"push": nil, "workflow_call": map[string]any{"who": "ann"}} {
 		t.Run(event, func(t *testing.T) {
 			e := newEnv(t, func(o *runnergw.Options) {
-				if event == runnergw.CallEventOwn {
+				if event == ci.CallEventOwn {
 					o.CallEventName = event
 				}
 			})

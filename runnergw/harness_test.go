@@ -23,7 +23,9 @@ import (
 	"github.com/pawl-ci/pawl/internal/logchunk"
 	"github.com/pawl-ci/pawl/internal/loghub"
 	"github.com/pawl-ci/pawl/internal/postgres/pgtest"
+	"github.com/pawl-ci/pawl/internal/secretbox"
 	"github.com/pawl-ci/pawl/internal/token"
+	"github.com/pawl-ci/pawl/internal/vault"
 	"github.com/pawl-ci/pawl/runnergw"
 )
 
@@ -118,6 +120,10 @@ type env struct {
 	hub    *loghub.Hub
 	chunks *logchunk.Codec
 	tokens *token.Hasher
+	vault  *vault.Vault
+	// oldTokens hashes with the key that was before.
+	oldTokens *token.Hasher
+
 	server *httptest.Server
 	repo   *db.Repository
 	reg    *prometheus.Registry
@@ -140,10 +146,16 @@ func newEnvAt(t testing.TB, url string, change ...func(*runnergw.Options)) *env 
 	var err error
 	e.chunks, err = logchunk.NewCodec()
 	require.NoError(t, err)
-	e.tokens, err = token.NewHasher([]byte("a key of sixteen or more"))
+	older := []byte("the key before that one")
+	e.oldTokens, err = token.NewHasher(older)
 	require.NoError(t, err)
+	e.tokens, err = token.NewHasher([]byte("a key of sixteen or more"), older)
+	require.NoError(t, err)
+	keys, err := secretbox.New([]byte("a key of sixteen or more"))
+	require.NoError(t, err)
+	e.vault = &vault.Vault{DB: e.db, Keys: keys, Tokens: e.tokens}
 	e.gw, err = runnergw.New(runnergw.Deps{
-		DB: e.db, Tasks: e.tasks, Tokens: e.tokens, RuntimeKey: runtimeKey, Logs: e.hub, Chunks: e.chunks,
+		DB: e.db, Tasks: e.tasks, Tokens: e.tokens, Keys: keys, RuntimeKey: runtimeKey, Logs: e.hub, Chunks: e.chunks,
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Metrics: e.reg, Now: e.clock.now,
 	}, options)
 	require.NoError(t, err)
@@ -165,8 +177,7 @@ func newEnvAt(t testing.TB, url string, change ...func(*runnergw.Options)) *env 
 // registrationToken returns the active token of a scope.
 func (e *env) registrationToken(s db.Scope) string {
 	e.t.Helper()
-	fresh := token.New()
-	got, err := e.db.ActiveRegistrationToken(e.t.Context(), s, fresh, e.tokens.Hash(fresh))
+	got, err := e.vault.RegistrationToken(e.t.Context(), s)
 	require.NoError(e.t, err)
 	return got
 }

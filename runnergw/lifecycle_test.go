@@ -13,6 +13,7 @@ import (
 	"github.com/pawl-ci/pawl/db/dbtest"
 	"github.com/pawl-ci/pawl/internal/logchunk"
 	"github.com/pawl-ci/pawl/internal/loghub"
+	"github.com/pawl-ci/pawl/internal/secretbox"
 	"github.com/pawl-ci/pawl/internal/token"
 	"github.com/pawl-ci/pawl/runnergw"
 )
@@ -23,7 +24,9 @@ func testDeps(t *testing.T, d *db.DB) runnergw.Deps {
 	require.NoError(t, err)
 	tokens, err := token.NewHasher([]byte("a key of sixteen or more"))
 	require.NoError(t, err)
-	return runnergw.Deps{DB: d, Tasks: &fakeTasks{}, Tokens: tokens, RuntimeKey: runtimeKey, Logs: loghub.New(), Chunks: chunks,
+	keys, err := secretbox.New([]byte("a key of sixteen or more"))
+	require.NoError(t, err)
+	return runnergw.Deps{DB: d, Tasks: &fakeTasks{}, Tokens: tokens, Keys: keys, RuntimeKey: runtimeKey, Logs: loghub.New(), Chunks: chunks,
 		Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()}
 }
 

@@ -26,6 +26,9 @@ func (s *runnerService) UpdateLog(ctx context.Context, req *connect.Request[runn
 	if err != nil {
 		return nil, err
 	}
+	if err := s.g.hideSecrets(ctx, t, req.Msg.Rows); err != nil {
+		return nil, err
+	}
 	ack, err := s.g.appendLog(ctx, t, req.Msg)
 	if err != nil {
 		return nil, err
@@ -122,7 +125,6 @@ func (g *Gateway) storeRows(ctx context.Context, t *task, p appendPlan) (done bo
 	a := db.LogAppend{TaskID: t.TaskID, Expected: t.log.rows, Rows: int64(len(p.rows)), Seal: p.seal}
 	buffers := takeBuffers()
 	defer buffers.release()
-	// Secrets will be masked here, before anything is stored.
 	g.encode(&a, buffers, t.log, p.rows)
 	done, err = g.db.AppendLog(ctx, a)
 	if err != nil || !done {

@@ -11,9 +11,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/pawl-ci/pawl/db"
+	"github.com/pawl-ci/pawl/internal/ci"
 	"github.com/pawl-ci/pawl/internal/engine"
 	"github.com/pawl-ci/pawl/internal/logchunk"
 	"github.com/pawl-ci/pawl/internal/loghub"
+	"github.com/pawl-ci/pawl/internal/secretbox"
 	"github.com/pawl-ci/pawl/internal/token"
 )
 
@@ -36,7 +38,7 @@ type Options struct {
 	RootURL string
 	// ActionsURL is where `uses: owner/repo@ref` is cloned from; default RootURL, or the address the runner used.
 	ActionsURL string
-	// CallEventName is the event that jobs of called workflows see: CallEventCaller (default) or CallEventOwn.
+	// CallEventName is the event that jobs of called workflows see: ci.CallEventCaller (default) or ci.CallEventOwn.
 	CallEventName string
 }
 
@@ -47,7 +49,7 @@ func (o Options) withDefaults() Options {
 	o.ConfirmWithin = cmp.Or(o.ConfirmWithin, 30*time.Second)
 	o.LostAfter = cmp.Or(o.LostAfter, time.Minute)
 	o.MaxLogBytes = cmp.Or(o.MaxLogBytes, 1<<30)
-	o.CallEventName = cmp.Or(o.CallEventName, CallEventCaller)
+	o.CallEventName = cmp.Or(o.CallEventName, ci.CallEventCaller)
 	o.RootURL = strings.TrimRight(o.RootURL, "/")
 	o.ActionsURL = strings.TrimRight(o.ActionsURL, "/")
 	return o
@@ -59,6 +61,8 @@ type Deps struct {
 	Tasks engine.Tasks
 	// Tokens hashes the secrets of runners, registrations and tasks.
 	Tokens *token.Hasher
+	// Keys opens the secrets of jobs.
+	Keys *secretbox.Keyring
 	// RuntimeKey signs the runtime tokens of jobs (runner-protocol.md §9.1); at least 32 bytes.
 	RuntimeKey []byte
 	Logs       *loghub.Hub
@@ -71,7 +75,7 @@ type Deps struct {
 
 // check finds what has no meaning; defaults are set.
 func (o Options) check() error {
-	if o.CallEventName != CallEventCaller && o.CallEventName != CallEventOwn {
+	if o.CallEventName != ci.CallEventCaller && o.CallEventName != ci.CallEventOwn {
 		return fmt.Errorf("runner gateway: there is no event %q for called workflows", o.CallEventName)
 	}
 	return nil
@@ -79,7 +83,7 @@ func (o Options) check() error {
 
 func (d Deps) check() error {
 	switch {
-	case d.DB == nil, d.Tasks == nil, d.Tokens == nil, d.Logs == nil, d.Chunks == nil, d.Log == nil, d.Metrics == nil:
+	case d.DB == nil, d.Tasks == nil, d.Tokens == nil, d.Keys == nil, d.Logs == nil, d.Chunks == nil, d.Log == nil, d.Metrics == nil:
 		return errors.New("runner gateway: a dependency is missing")
 	case len(d.RuntimeKey) < 32:
 		return errors.New("runner gateway: the key of runtime tokens needs at least 32 bytes")

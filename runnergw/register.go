@@ -59,7 +59,7 @@ func registeredLabels(m *runnerv1.RegisterRequest) []string {
 }
 
 func (g *Gateway) registrationScope(ctx context.Context, secret string) (db.Scope, error) {
-	t, err := g.db.RegistrationToken(ctx, g.tokens.Hash(secret))
+	t, err := g.db.RegistrationToken(ctx, g.tokens.Hashes(secret)...)
 	if errors.Is(err, db.ErrNotFound) {
 		return db.Scope{}, fault.NotFound("runner registration token not found")
 	}

@@ -13,7 +13,6 @@ import (
 
 	"github.com/pawl-ci/pawl/db"
 	"github.com/pawl-ci/pawl/db/dbtest"
-	"github.com/pawl-ci/pawl/internal/token"
 )
 
 func TestPing(t *testing.T) {
@@ -76,8 +75,8 @@ func TestRegisterTakesLabelsOfOldRunners(t *testing.T) {
 func TestRegisterErrors(t *testing.T) {
 	e := newEnv(t)
 	old := e.registrationToken(db.Scope{})
-	fresh := token.New()
-	require.NoError(t, e.db.ResetRegistrationToken(t.Context(), db.Scope{}, fresh, e.tokens.Hash(fresh)))
+	fresh, err := e.vault.ResetRegistrationToken(t.Context(), db.Scope{})
+	require.NoError(t, err)
 	orphan := e.registrationToken(db.Scope{RepoID: 1 << 40})
 	long := make([]string, 300)
 	for i := range long {

@@ -49,11 +49,17 @@ func (g *Gateway) report(ctx context.Context, t *task, m *runnerv1.UpdateTaskReq
 	if err != nil {
 		return db.TaskState{}, err
 	}
+	if err := g.dropSecretOutputs(ctx, t, r.Outputs); err != nil {
+		return db.TaskState{}, err
+	}
 	stored, err := g.store(ctx, t, r)
 	if err != nil {
 		return db.TaskState{}, storeFault(err)
 	}
 	g.presence.active(t.RunnerID)
+	if stored.Status.Final() {
+		t.forgetSecrets()
+	}
 	switch {
 	case stored.Ended:
 		g.deliver.ended(db.TaskEnded{TaskID: t.TaskID, JobID: t.JobID, Status: stored.Status, Reason: stored.Reason,

@@ -26,6 +26,12 @@ type task struct {
 	written  time.Time
 	beatAt   time.Time
 
+	// maskMu guards masks, which hide the secrets of the task, and are nil until they are needed; and hide, what they are
+	// made of, which is nil if another gateway handed the task out.
+	maskMu sync.Mutex
+	masks  *taskMasks
+	hide   *secretSource
+
 	// logMu keeps appends of one task in order.
 	logMu sync.Mutex
 	log   logState
@@ -95,9 +101,20 @@ func newTaskCache(d Deps) *taskCache {
 // claimed remembers a task that was just made: its first report and rows will need no reading.
 func (c *taskCache) claimed(runner int64, t *db.Claimed) {
 	c.tasks.put(t.TaskID, &task{
-		TaskFacts: db.TaskFacts{TaskID: t.TaskID, JobID: t.JobID, RunnerID: runner, Steps: t.Steps, ClaimedAt: t.ClaimedAt},
-		log:       logState{known: true},
+		TaskFacts: db.TaskFacts{
+			TaskID: t.TaskID, JobID: t.JobID, RunnerID: runner, Steps: t.Steps, ClaimedAt: t.ClaimedAt, Origin: t.TaskOrigin,
+		},
+		log: logState{known: true},
 	})
+}
+
+// handedOut remembers what a task got that is to be hidden.
+func (c *taskCache) handedOut(id int64, hide *secretSource) {
+	if t, ok := c.tasks.get(id); ok {
+		t.maskMu.Lock()
+		defer t.maskMu.Unlock()
+		t.hide = hide
+	}
 }
 
 // get returns the task if it is the runner's: errNoSuchTask, errForeignTask (runner-protocol.md §8.1).

@@ -59,7 +59,7 @@ func newInstallation(t *testing.T) *installation {
 }
 
 func (in *installation) startWorker(t *testing.T) {
-	a, err := activities.New(in.DB, in.engine, activities.NewMetrics(in.registry), slog.New(slog.DiscardHandler))
+	a, err := activities.New(in.DB, in.engine, activities.NewMetrics(in.registry), activities.Options{Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	w := worker.New(in.temporal, a, worker.Options{
 		Settings: workflows.Settings{Job: workflows.JobSettings{

@@ -10,7 +10,7 @@ import (
 	"github.com/pawl-ci/pawl/db"
 	"github.com/pawl-ci/pawl/internal/accounts"
 	"github.com/pawl-ci/pawl/internal/git"
-	"github.com/pawl-ci/pawl/internal/token"
+	"github.com/pawl-ci/pawl/internal/vault"
 )
 
 // adminCommand manages accounts on the database itself, for when there is no administrator yet to do it by the API.
@@ -21,6 +21,10 @@ type adminCommand struct {
 	Org         adminOrg         `cmd:"" help:"Make an organization."`
 	Repo        adminRepo        `cmd:"" help:"Make a repository."`
 	RunnerToken adminRunnerToken `cmd:"" help:"Print the token with which runners register for the whole installation."`
+	Variable    adminVariable    `cmd:"" help:"Set, list and remove variables of the installation, an owner or a repository."`
+	Secret      adminSecret      `cmd:"" help:"Set, list and remove secrets of an owner or a repository."`
+
+	RotateSecrets adminRotate `cmd:"" name:"rotate-secrets" help:"Seal everything that is sealed with an old secret key again, with the present one."`
 }
 
 // adminBase is what all of them need.
@@ -31,11 +35,7 @@ type adminBase struct {
 
 // with runs fn with the database and the service of accounts open.
 func (b adminBase) with(ctx context.Context, store *git.Store, fn func(*db.DB, *accounts.Service) error) error {
-	key, err := b.key()
-	if err != nil {
-		return err
-	}
-	hasher, err := newHasher(key)
+	keys, err := deriveKeys(b.secretConfig)
 	if err != nil {
 		return err
 	}
@@ -44,7 +44,21 @@ func (b adminBase) with(ctx context.Context, store *git.Store, fn func(*db.DB, *
 		return err
 	}
 	defer d.Close()
-	return fn(d, newAccounts(d, hasher, store, git.MirrorOptions{}))
+	return fn(d, newAccounts(d, keys.tokens, store, git.MirrorOptions{}))
+}
+
+// withVault runs fn with the vault open.
+func (b adminBase) withVault(ctx context.Context, fn func(*vault.Vault) error) error {
+	keys, err := deriveKeys(b.secretConfig)
+	if err != nil {
+		return err
+	}
+	d, err := db.Open(ctx, b.DatabaseURL, db.Options{MaxConns: db.MinConns})
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return fn(keys.vault(d))
 }
 
 // readPassword takes a password from PAWL_PASSWORD or standard input, so that it is in no argument list.
@@ -182,9 +196,8 @@ type adminRunnerToken struct {
 
 // Run prints the token.
 func (c *adminRunnerToken) Run(ctx context.Context) error {
-	return c.with(ctx, nil, func(d *db.DB, s *accounts.Service) error {
-		fresh := token.New()
-		text, err := d.ActiveRegistrationToken(ctx, db.Scope{}, fresh, s.Tokens.Hash(fresh))
+	return c.withVault(ctx, func(v *vault.Vault) error {
+		text, err := v.RegistrationToken(ctx, db.Scope{})
 		if err == nil {
 			fmt.Println(text)
 		}

@@ -12,13 +12,19 @@ import (
 	"github.com/pawl-ci/pawl/internal/token"
 )
 
-// newHasher makes the hasher of tokens from the installation's secret key.
-func newHasher(secret []byte) (*token.Hasher, error) {
+// newHasher makes the hasher of tokens from the installation's secret key, and those that were it before.
+func newHasher(secret []byte, older ...[]byte) (*token.Hasher, error) {
 	key, err := token.Derive(secret, "tokens")
 	if err != nil {
 		return nil, err
 	}
-	return token.NewHasher(key)
+	before := make([][]byte, len(older))
+	for i, o := range older {
+		if before[i], err = token.Derive(o, "tokens"); err != nil {
+			return nil, err
+		}
+	}
+	return token.NewHasher(key, before...)
 }
 
 // newAccounts makes the service that creates accounts and repositories.
@@ -42,11 +48,7 @@ func bootstrap(ctx context.Context, c devstack.Config, previous devstack.Credent
 	if err != nil {
 		return out, err
 	}
-	key, err := secret.key()
-	if err != nil {
-		return out, err
-	}
-	hasher, err := newHasher(key)
+	keys, err := deriveKeys(secret)
 	if err != nil {
 		return out, err
 	}
@@ -56,18 +58,17 @@ func bootstrap(ctx context.Context, c devstack.Config, previous devstack.Credent
 	}
 	defer d.Close()
 	out.AdminUser = devAdmin
-	if out.AdminToken, err = adminToken(ctx, d, hasher, previous.AdminToken); err != nil {
+	if out.AdminToken, err = adminToken(ctx, d, keys.tokens, previous.AdminToken); err != nil {
 		return out, fmt.Errorf("administrator: %w", err)
 	}
-	fresh := token.New()
-	out.RunnerRegistrationToken, err = d.ActiveRegistrationToken(ctx, db.Scope{}, fresh, hasher.Hash(fresh))
+	out.RunnerRegistrationToken, err = keys.vault(d).RegistrationToken(ctx, db.Scope{})
 	return out, err
 }
 
 // adminToken returns the previous token if it still holds, or makes another.
 func adminToken(ctx context.Context, d *db.DB, hasher *token.Hasher, previous string) (string, error) {
 	if previous != "" {
-		if _, _, err := d.TokenOwner(ctx, hasher.Hash(previous)); err == nil {
+		if _, _, err := d.TokenOwner(ctx, hasher.Hashes(previous)...); err == nil {
 			return previous, nil
 		}
 	}

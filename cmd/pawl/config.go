@@ -20,12 +20,31 @@ type backendConfig struct {
 	TemporalNamespace string        `name:"temporal-namespace" env:"PAWL_TEMPORAL_NAMESPACE" default:"pawl" help:"Temporal namespace of this installation."`
 	ProfileAddr       string        `name:"profile-addr" env:"PAWL_PROFILE_ADDR" help:"Address to serve Go profiles on (/debug/pprof); keep it private. Unset: none."`
 	LostAfter         time.Duration `name:"lost-after" env:"PAWL_LOST_AFTER" default:"60s" help:"How long a runner may be silent before its task is given up and the job is offered again."`
+	CallEventName     string        `name:"call-event-name" env:"PAWL_CALL_EVENT_NAME" enum:"caller,workflow_call" default:"caller" help:"Event that jobs of called workflows see: that of the caller, as on GitHub, or workflow_call, as on Gitea."`
 }
 
-// secretConfig holds the key under which tokens are hashed. All server processes of an installation share it.
+// secretConfig holds the key under which tokens are hashed and secrets are sealed. All server processes of an installation
+// share it.
 type secretConfig struct {
-	SecretKey     string `name:"secret-key" env:"PAWL_SECRET_KEY" help:"Secret key of the installation, at least 16 characters; give it by environment or file, not on the command line."`
-	SecretKeyFile string `name:"secret-key-file" env:"PAWL_SECRET_KEY_FILE" help:"File that holds the secret key."`
+	SecretKey         string `name:"secret-key" env:"PAWL_SECRET_KEY" help:"Secret key of the installation, at least 16 characters; give it by environment or file, not on the command line."`
+	SecretKeyFile     string `name:"secret-key-file" env:"PAWL_SECRET_KEY_FILE" help:"File that holds the secret key."`
+	OldSecretKeys     string `name:"old-secret-keys" env:"PAWL_OLD_SECRET_KEYS" help:"Keys that were the secret key before, separated by commas; give them by environment or file. What was sealed or hashed with them is still known."`
+	OldSecretKeysFile string `name:"old-secret-keys-file" env:"PAWL_OLD_SECRET_KEYS_FILE" help:"File that holds these keys, one on each line."`
+}
+
+// oldKeys are the keys that were the secret key before.
+func (c secretConfig) oldKeys() ([][]byte, error) {
+	text, err := secretOf(c.OldSecretKeys, c.OldSecretKeysFile)
+	if err != nil {
+		return nil, fmt.Errorf("old secret keys: %w", err)
+	}
+	var keys [][]byte
+	for _, key := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == '\n' }) {
+		if key = strings.TrimSpace(key); key != "" {
+			keys = append(keys, []byte(key))
+		}
+	}
+	return keys, nil
 }
 
 func (c secretConfig) key() ([]byte, error) {
@@ -75,7 +94,6 @@ type serverConfig struct {
 	TemporalUIURL     string        `name:"temporal-ui-url" env:"PAWL_TEMPORAL_UI_URL" help:"Address of the Temporal UI, for links to the history of a run."`
 	DefaultActionsURL string        `name:"default-actions-url" env:"PAWL_DEFAULT_ACTIONS_URL" help:"Host of actions that are named owner/repo@ref. Unset: this server."`
 	ConfirmAfter      time.Duration `name:"confirm-after" env:"PAWL_CONFIRM_AFTER" default:"30s" help:"How long a runner that took a task may take to report first, before the job is offered again."`
-	CallEventName     string        `name:"call-event-name" env:"PAWL_CALL_EVENT_NAME" enum:"caller,workflow_call" default:"caller" help:"Event that jobs of called workflows see: that of the caller, as on GitHub, or workflow_call, as on Gitea."`
 	DrainTimeout      time.Duration `name:"drain-timeout" env:"PAWL_DRAIN_TIMEOUT" default:"15s" help:"How long requests may take to finish when the server is told to stop."`
 }
 

@@ -79,6 +79,28 @@ func TestSecretKey(t *testing.T) {
 	require.Error(t, err)
 }
 
+func TestOldSecretKeys(t *testing.T) {
+	for _, c := range []struct {
+		config secretConfig
+		want   [][]byte
+	}{
+		{secretConfig{}, nil},
+		{secretConfig{OldSecretKeys: " one, two,, "}, [][]byte{[]byte("one"), []byte("two")}},
+		{secretConfig{OldSecretKeysFile: settingsFile(t, "one\n\ntwo\n")}, [][]byte{[]byte("one"), []byte("two")}},
+	} {
+		got, err := c.config.oldKeys()
+		require.NoError(t, err)
+		require.Equal(t, c.want, got)
+	}
+	_, err := secretConfig{OldSecretKeysFile: "/gone"}.oldKeys()
+	require.Error(t, err)
+	_, err = deriveKeys(secretConfig{SecretKey: "0123456789abcdef", OldSecretKeys: "short"})
+	require.Error(t, err)
+	keys, err := deriveKeys(secretConfig{SecretKey: "0123456789abcdef", OldSecretKeys: "fedcba9876543210"})
+	require.NoError(t, err)
+	require.Len(t, keys.tokens.Hashes("x"), 2)
+}
+
 func TestAlertWebhook(t *testing.T) {
 	t.Setenv("PAWL_ALERT_WEBHOOK_URL", "https://hooks.example")
 	file := settingsFile(t, "s3cret\n")

@@ -30,6 +30,7 @@ type stackFlags struct {
 	RunnerBinary        string        `name:"runner-binary" type:"path" help:"Path of gitea-runner; unset: beside pawl, or on PATH."`
 	ProfileAddr         string        `name:"profile-addr" env:"PAWL_PROFILE_ADDR" help:"Address to serve Go profiles on, when not split."`
 	LostAfter           time.Duration `name:"lost-after" env:"PAWL_LOST_AFTER" default:"60s" help:"How long a runner may be silent before its task is given up."`
+	CallEventName       string        `name:"call-event-name" env:"PAWL_CALL_EVENT_NAME" enum:"caller,workflow_call" default:"caller" help:"Event that jobs of called workflows see."`
 }
 
 func (f stackFlags) options(dataDir string, logger *slog.Logger) devstack.Options {

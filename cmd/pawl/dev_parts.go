@@ -37,7 +37,7 @@ func (p *stackParts) devstack() devstack.Parts {
 func (p *stackParts) backendsOf(c devstack.Config) backendConfig {
 	return backendConfig{
 		DatabaseURL: c.DatabaseURL, DatabaseConns: 16, TemporalAddress: c.TemporalAddress,
-		TemporalNamespace: c.TemporalNamespace, LostAfter: p.flags.LostAfter, ProfileAddr: p.flags.ProfileAddr,
+		TemporalNamespace: c.TemporalNamespace, LostAfter: p.flags.LostAfter, CallEventName: p.flags.CallEventName, ProfileAddr: p.flags.ProfileAddr,
 	}
 }
 
@@ -143,6 +143,7 @@ func (p *stackParts) childEnv(c devstack.Config) []string {
 		"PAWL_TEMPORAL_ADDRESS=" + c.TemporalAddress,
 		"PAWL_TEMPORAL_NAMESPACE=" + c.TemporalNamespace,
 		"PAWL_LOST_AFTER=" + p.flags.LostAfter.String(),
+		"PAWL_CALL_EVENT_NAME=" + p.flags.CallEventName,
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/pawl-ci/pawl/apiserver"
+	"github.com/pawl-ci/pawl/db"
 	"github.com/pawl-ci/pawl/internal/accounts"
 	"github.com/pawl-ci/pawl/internal/alert"
 	"github.com/pawl-ci/pawl/internal/engine"
@@ -18,8 +19,10 @@ import (
 	"github.com/pawl-ci/pawl/internal/logchunk"
 	"github.com/pawl-ci/pawl/internal/loghub"
 	"github.com/pawl-ci/pawl/internal/reconcile"
+	"github.com/pawl-ci/pawl/internal/secretbox"
 	"github.com/pawl-ci/pawl/internal/token"
 	"github.com/pawl-ci/pawl/internal/trigger"
+	"github.com/pawl-ci/pawl/internal/vault"
 	"github.com/pawl-ci/pawl/runnergw"
 )
 
@@ -91,6 +94,9 @@ func assembleServer(ctx context.Context, b *backends, c serverConfig, secret sec
 	if err != nil {
 		return nil, err
 	}
+	if err := keys.vault(b.db).SealOld(ctx); err != nil {
+		return nil, err
+	}
 	p := &serverPart{base: b, failed: make(chan error, 1)}
 	mirror := git.MirrorOptions{}
 	if p.store, err = git.Open(ctx, git.Options{Root: c.DataDir, Logger: b.logger, Mirror: mirror}); err != nil {
@@ -108,7 +114,7 @@ func assembleServer(ctx context.Context, b *backends, c serverConfig, secret sec
 		return nil, err
 	}
 	p.api, err = apiserver.New(apiserver.Config{
-		DB: b.db, Tokens: keys.tokens, Passwords: accounts.NewPasswords(accounts.PasswordOptions{}), Repositories: p.store,
+		DB: b.db, Tokens: keys.tokens, Keys: keys.seals, Passwords: accounts.NewPasswords(accounts.PasswordOptions{}), Repositories: p.store,
 		CheckCloneURL: func(url string) error { return git.CheckMirrorURL(url, mirror) },
 		Trigger:       runs, Git: git.NewHandler(p.store, git.HandlerOptions{OnPush: apiserver.PushHook(b.db, runs)}), Hub: hub,
 		RootURL: c.RootURL, TemporalUIURL: c.TemporalUIURL, TemporalNamespace: b.config.TemporalNamespace,
@@ -143,6 +149,7 @@ func newAlerts(b *backends, c serverConfig) (*alert.Deliverer, error) {
 // keys are what is derived from the secret key of an installation.
 type keys struct {
 	tokens  *token.Hasher
+	seals   *secretbox.Keyring
 	runtime []byte
 }
 
@@ -151,12 +158,24 @@ func deriveKeys(secret secretConfig) (keys, error) {
 	if err != nil {
 		return keys{}, err
 	}
-	hasher, err := newHasher(raw)
+	older, err := secret.oldKeys()
 	if err != nil {
 		return keys{}, err
 	}
-	runtime, err := token.Derive(raw, "runtime")
-	return keys{tokens: hasher, runtime: runtime}, err
+	var k keys
+	if k.tokens, err = newHasher(raw, older...); err != nil {
+		return keys{}, err
+	}
+	if k.seals, err = secretbox.New(raw, older...); err != nil {
+		return keys{}, err
+	}
+	k.runtime, err = token.Derive(raw, "runtime")
+	return k, err
+}
+
+// vault keeps what is sealed in the database.
+func (k keys) vault(d *db.DB) *vault.Vault {
+	return &vault.Vault{DB: d, Keys: k.seals, Tokens: k.tokens}
 }
 
 // linkURL is the address in event payloads, which no request can tell.
@@ -177,11 +196,11 @@ func (p *serverPart) newGateway(b *backends, c serverConfig, k keys, tasks engin
 		return err
 	}
 	p.gateway, err = runnergw.New(runnergw.Deps{
-		DB: b.db, Tasks: tasks, Tokens: k.tokens, RuntimeKey: k.runtime, Logs: hub, Chunks: chunks,
+		DB: b.db, Tasks: tasks, Tokens: k.tokens, Keys: k.seals, RuntimeKey: k.runtime, Logs: hub, Chunks: chunks,
 		Log: b.logger.With("component", "gateway"), Metrics: b.registry,
 	}, runnergw.Options{
 		RootURL: c.RootURL, ActionsURL: c.DefaultActionsURL, LostAfter: b.config.LostAfter, ConfirmWithin: c.ConfirmAfter,
-		CallEventName: c.CallEventName,
+		CallEventName: b.config.CallEventName,
 	})
 	return err
 }

@@ -71,7 +71,9 @@ func startWorker(ctx context.Context, b *backends, c workerConfig) (*workerPart,
 		return nil, err
 	}
 	temporal := engine.New(b.temporal, b.config.TemporalNamespace)
-	a, err := activities.New(b.db, temporal, activities.NewMetrics(b.registry), b.logger.With("component", "activities"))
+	a, err := activities.New(b.db, temporal, activities.NewMetrics(b.registry), activities.Options{
+		CallEventName: b.config.CallEventName, Logger: b.logger.With("component", "activities"),
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,8 @@ import (
 // Repositories keeps the git repositories that belong to the rows; *git.Store is one.
 type Repositories interface {
 	Create(ctx context.Context, id int64, defaultBranch string) error
+	CommitFiles(ctx context.Context, id int64, c git.Change) (git.RefUpdate, error)
+	SetDefaultBranch(ctx context.Context, id int64, branch string) error
 	Remove(ctx context.Context, id int64) error
 }
 
@@ -159,6 +161,8 @@ type NewRepository struct {
 	DefaultBranch     string // empty means main
 	// CloneURL is set for a repository that lives outside and is fetched when needed.
 	CloneURL string
+	// FirstCommit, if set, is made on the default branch; its Branch need not be set.
+	FirstCommit *git.Change
 }
 
 const defaultBranch = "main"
@@ -179,7 +183,7 @@ func (s *Service) CreateRepository(ctx context.Context, owner *db.Owner, n NewRe
 	made := false
 	err := s.DB.CreateRepository(ctx, repo, func(ctx context.Context) error {
 		made = true
-		return s.Repositories.Create(ctx, repo.ID, repo.DefaultBranch)
+		return s.fill(ctx, repo, n.FirstCommit)
 	})
 	if err != nil && made {
 		err = errors.Join(err, s.Repositories.Remove(context.WithoutCancel(ctx), repo.ID))
@@ -193,12 +197,45 @@ func (s *Service) CreateRepository(ctx context.Context, owner *db.Owner, n NewRe
 	return repo, nil
 }
 
+// fill makes the git repository, with its first commit if there is to be one.
+func (s *Service) fill(ctx context.Context, repo *db.Repository, first *git.Change) error {
+	if err := s.Repositories.Create(ctx, repo.ID, repo.DefaultBranch); err != nil || first == nil {
+		return err
+	}
+	change := *first
+	change.Branch = repo.DefaultBranch
+	update, err := s.Repositories.CommitFiles(ctx, repo.ID, change)
+	repo.FirstCommit = update.New
+	return err
+}
+
+// EditRepository changes a repository. Faults: 422 for what breaks a rule.
+func (s *Service) EditRepository(ctx context.Context, repo *db.Repository, e db.RepositoryEdit) error {
+	if e.Description != nil {
+		if err := CheckText("Description", *e.Description, MaxDescription); err != nil {
+			return err
+		}
+	}
+	if e.DefaultBranch != nil && git.CheckBranchName(*e.DefaultBranch) != nil {
+		return fault.Unprocessable("GitRefName").In("DefaultBranch")
+	}
+	return s.DB.UpdateRepository(ctx, repo.ID, e, func(ctx context.Context) error {
+		if e.DefaultBranch == nil || repo.CloneURL != "" { // the other end knows its own
+			return nil
+		}
+		return s.Repositories.SetDefaultBranch(ctx, repo.ID, *e.DefaultBranch)
+	})
+}
+
 func (s *Service) checkRepository(n NewRepository) error {
 	if err := firstOf(CheckRepoName(n.Name), CheckText("Description", n.Description, MaxDescription)); err != nil {
 		return err
 	}
 	if err := git.CheckBranchName(n.DefaultBranch); err != nil {
 		return fault.Unprocessable("GitRefName").In("DefaultBranch")
+	}
+	if n.FirstCommit != nil && n.CloneURL != "" {
+		return fault.Unprocessable("a repository that lives outside has its commits there").In("AutoInit")
 	}
 	return s.checkCloneURL(n.CloneURL)
 }

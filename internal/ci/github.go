@@ -3,6 +3,7 @@ package ci
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 )
@@ -53,6 +54,27 @@ func (f RunFacts) GitHub() (map[string]any, error) {
 		"retention_days":   "",
 		"secret_source":    "Actions",
 	}, nil
+}
+
+// Events that jobs of a called workflow may see (execution-semantics.md §10).
+const (
+	// CallEventCaller leaves them the event of the run, as GitHub does.
+	CallEventCaller = "caller"
+	// CallEventOwn gives them the event workflow_call with the inputs of the call, as Gitea does.
+	CallEventOwn = "workflow_call"
+)
+
+// InCall is the `github` context in a called workflow whose event is CallEventOwn. The context given is not changed.
+func InCall(github, inputs map[string]any) map[string]any {
+	given, _ := github["event"].(map[string]any)
+	event := maps.Clone(given)
+	if event == nil {
+		event = map[string]any{}
+	}
+	event["inputs"] = inputs
+	out := maps.Clone(github)
+	out["event"], out["event_name"] = event, CallEventOwn
+	return out
 }
 
 // ShortRef splits a full ref into its short name and its type: branch, tag, or "" for anything else, of which

@@ -325,6 +325,21 @@ func (f *fixture) cancel(run *db.Run) {
 	require.NoError(f.t, err)
 }
 
+func TestPassForgetsOldDispatchKeys(t *testing.T) {
+	f := newFixture(t)
+	insert := func(key, age string) {
+		_, err := f.db.NewRaw(`INSERT INTO dispatch_keys (repo_id, user_id, key, body_hash, run_id, created_at)
+			VALUES (?, 1, ?, '', 1, now() - ?::interval)`, f.repo.ID, key, age).Exec(t.Context())
+		require.NoError(t, err)
+	}
+	insert("old", "25 hours")
+	insert("young", "23 hours")
+	f.pass(time.Second)
+	var left []string
+	require.NoError(t, f.db.NewSelect().Table("dispatch_keys").Column("key").Scan(t.Context(), &left))
+	require.Equal(t, []string{"young"}, left)
+}
+
 func TestAGroupThatNobodyLeavesIsPassedOn(t *testing.T) {
 	f := newFixture(t)
 	enter := func(run *db.Run, attempt *db.Attempt) db.GateState {

@@ -27,26 +27,55 @@ const minKeyLength = 16
 var errShortKey = errors.New("secret key: at least 16 bytes are needed")
 
 // Hasher turns tokens into what the database keeps of them.
-type Hasher struct{ key []byte }
+type Hasher struct {
+	key   []byte
+	older [][]byte
+}
 
-// NewHasher takes the server's secret key, of at least 16 bytes. All processes of an installation share it; with
-// another key every token is unknown.
-func NewHasher(key []byte) (*Hasher, error) {
-	if len(key) < minKeyLength {
-		return nil, errShortKey
+// NewHasher takes the server's secret key, of at least 16 bytes, and keys that were it before. All processes of an
+// installation share it; tokens that were hashed with none of the keys are unknown.
+func NewHasher(key []byte, older ...[]byte) (*Hasher, error) {
+	for _, k := range append([][]byte{key}, older...) {
+		if len(k) < minKeyLength {
+			return nil, errShortKey
+		}
 	}
-	return &Hasher{key: key}, nil
+	return &Hasher{key: key, older: older}, nil
 }
 
 // Hash is HMAC-SHA256 of the token. Look-ups by this hash leak nothing through timing, because an attacker cannot
 // choose it.
-func (h *Hasher) Hash(token string) []byte {
-	mac := hmac.New(sha256.New, h.key)
+func (h *Hasher) Hash(token string) []byte { return hash(h.key, token) }
+
+// Hashes are those by which the database may know the token: first that of Hash, and then those with the older keys.
+func (h *Hasher) Hashes(token string) [][]byte {
+	out := [][]byte{h.Hash(token)}
+	for _, key := range h.older {
+		out = append(out, hash(key, token))
+	}
+	return out
+}
+
+func hash(key []byte, token string) []byte {
+	mac := hmac.New(sha256.New, key)
 	mac.Write([]byte(token))
 	return mac.Sum(nil)
 }
 
-// Matches tells in constant time whether the token has this hash.
+// Matches tells in constant time whether the token has this hash, with any of the keys.
 func (h *Hasher) Matches(token string, hash []byte) bool {
-	return hmac.Equal(h.Hash(token), hash)
+	if hmac.Equal(h.Hash(token), hash) {
+		return true
+	}
+	return h.IsOld(token, hash)
+}
+
+// IsOld tells whether the token has this hash with one of the older keys.
+func (h *Hasher) IsOld(token string, known []byte) bool {
+	for _, key := range h.older {
+		if hmac.Equal(hash(key, token), known) {
+			return true
+		}
+	}
+	return false
 }

@@ -27,6 +27,21 @@ func TestHashDependsOnTheKey(t *testing.T) {
 	require.Error(t, err)
 }
 
+func TestTokensOfAnOlderKeyAreStillKnown(t *testing.T) {
+	before, err := token.NewHasher([]byte("0123456789abcdef"))
+	require.NoError(t, err)
+	after, err := token.NewHasher([]byte("fedcba9876543210"), []byte("0123456789abcdef"))
+	require.NoError(t, err)
+	tok := token.New()
+	require.Equal(t, [][]byte{after.Hash(tok), before.Hash(tok)}, after.Hashes(tok))
+	require.True(t, after.Matches(tok, before.Hash(tok)))
+	require.True(t, after.IsOld(tok, before.Hash(tok)))
+	require.False(t, after.IsOld(tok, after.Hash(tok)))
+	require.False(t, after.Matches(token.New(), before.Hash(tok)))
+	_, err = token.NewHasher([]byte("fedcba9876543210"), []byte("short"))
+	require.Error(t, err)
+}
+
 func TestDerivedKeysDifferByPurpose(t *testing.T) {
 	secret := []byte("0123456789abcdef")
 	a, err := token.Derive(secret, "a")

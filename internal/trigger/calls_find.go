@@ -41,6 +41,9 @@ type calledPlaces struct {
 // one, at a branch, tag or commit. Only an outage is an error.
 func (c *calledPlaces) place(ctx context.Context, from *db.AttemptFile, text string) (place, error) {
 	uses, err := workflowfile.ParseUses(text)
+	if err == nil {
+		uses, err = uses.On(c.s.RootURL)
+	}
 	if err != nil {
 		return place{problem: "cannot be called: " + err.Error()}, nil
 	}

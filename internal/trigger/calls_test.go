@@ -76,6 +76,21 @@ func TestCalledFilesAreKept(t *testing.T) {
 	require.Equal(t, []any{shared.ID, a.SHA, "ci/b.yml", map[string]db.CallTarget{}}, []any{b.RepoID, b.SHA, b.Path, b.Calls}, "in the repository of the file that calls")
 }
 
+// Files may also be called by the address of this very server.
+func TestFilesCalledByTheirAddress(t *testing.T) {
+	f := newFixture(t)
+	shared := f.repository(t, "bob", "shared", false)
+	f.publish(t, shared, "v1", "ci/a.yml", library)
+	const own, other = "http://pawl.test/bob/shared/ci/a.yml@v1", "https://elsewhere.test/bob/shared/ci/a.yml@v1"
+	f.commit(t, file, calling(own, "bob/shared/ci/a.yml@v1", other))
+	files := f.files(t, f.dispatch(t, "ci.yml"), 1)
+	require.Len(t, files, 2)
+	require.Equal(t, map[string]db.CallTarget{
+		own: {File: 1}, "bob/shared/ci/a.yml@v1": {File: 1},
+		other: {Problem: file + `:8:11: reusable workflow "` + other + `" cannot be called: only workflows of this server (http://pawl.test) can be called`},
+	}, files[0].Calls)
+}
+
 func TestWhatCannotBeCalled(t *testing.T) {
 	f := newFixture(t)
 	f.publish(t, f.repository(t, "bob", "open", false), "v1", "a.yml", library, "other.yml", "on: push\n"+library[len("on: workflow_call\n"):],

@@ -87,7 +87,11 @@ func (s *Service) plan(ctx context.Context, e event, run *db.Run) (db.NewRun, er
 	if err != nil {
 		return db.NewRun{}, err
 	}
-	plan, err := w.Plan(workflowfile.PlanContext{GitHub: github, Inputs: e.inputs})
+	vars, err := s.DB.Vars(ctx, e.repo.OwnerID, e.repo.ID)
+	if err != nil {
+		return db.NewRun{}, err
+	}
+	plan, err := w.Plan(workflowfile.PlanContext{GitHub: github, Inputs: e.inputs, Vars: vars})
 	if err != nil {
 		return db.NewRun{}, err
 	}

@@ -3,6 +3,7 @@ package trigger
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/pawl-ci/pawl/db"
 	"github.com/pawl-ci/pawl/internal/fault"
@@ -26,17 +27,23 @@ type DispatchRequest struct {
 // Dispatch starts a workflow by hand. Faults: 404 for an unknown ref or workflow, 403 for a disabled one, 422 for
 // inputs that do not fit or a file without workflow_dispatch. An invalid file gives a failed run and no error.
 func (s *Service) Dispatch(ctx context.Context, r DispatchRequest) (*db.Run, error) {
+	return s.dispatch(ctx, r, nil)
+}
+
+// dispatch stores the run with the key that the client has for it, if there is one. db.ErrConflict: the key has a run.
+func (s *Service) dispatch(ctx context.Context, r DispatchRequest, key *db.DispatchKey) (*db.Run, error) {
 	e, err := s.dispatchEvent(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.resolveInputs(&e, r); err != nil {
+	if err := s.resolveInputs(ctx, &e, r); err != nil {
 		return nil, err
 	}
 	n, err := s.prepare(ctx, e)
 	if err != nil {
 		return nil, err
 	}
+	n.Key = key
 	attempt, err := s.DB.CreateRun(ctx, n)
 	if err != nil {
 		return nil, err
@@ -114,7 +121,7 @@ func (s *Service) findFile(ctx context.Context, repo *db.Repository, sha, name s
 
 // resolveInputs fills in defaults and types, and makes the payload. A file that cannot be read has no inputs to
 // check: its run fails with the reason.
-func (s *Service) resolveInputs(e *event, r DispatchRequest) error {
+func (s *Service) resolveInputs(ctx context.Context, e *event, r DispatchRequest) error {
 	strings := r.Inputs
 	if w, err := s.parse(e.file); err == nil {
 		if !w.On.Has(eventDispatch) {
@@ -123,9 +130,12 @@ func (s *Service) resolveInputs(e *event, r DispatchRequest) error {
 		values, texts, err := w.ResolveInputs(r.Inputs)
 		var wrong *workflowfile.InputError
 		if errors.As(err, &wrong) {
-			return fault.Unprocessable("%s", wrong.Message).In("inputs." + wrong.Input)
+			return inputFault(wrong.Input, wrong.Message)
 		}
 		if err != nil {
+			return err
+		}
+		if err := s.checkEnvironments(ctx, r.Repo, w.On.Dispatch.Inputs, texts); err != nil {
 			return err
 		}
 		e.inputs, strings = values, texts
@@ -136,6 +146,34 @@ func (s *Service) resolveInputs(e *event, r DispatchRequest) error {
 		"inputs":     strings,
 		"repository": s.repository(e.repo),
 		"sender":     s.user(e.actor),
+	}
+	return nil
+}
+
+// inputFault names an input, or all of them.
+func inputFault(input, message string) error {
+	field := "inputs"
+	if input != "" {
+		field += "." + input
+	}
+	return fault.Unprocessable("%s", message).In(field)
+}
+
+// checkEnvironments wants inputs of the type environment to name one of the repository, so that no misspelt name passes
+// by the rules of the one that was meant. A repository without environments has no rules, and takes any name.
+func (s *Service) checkEnvironments(ctx context.Context, repo *db.Repository, inputs []workflowfile.Input, texts map[string]string) error {
+	for _, in := range inputs {
+		name := texts[in.Name]
+		if in.Type != "environment" || name == "" {
+			continue
+		}
+		known, err := s.DB.KnownEnvironment(ctx, repo.ID, name)
+		if err != nil {
+			return err
+		}
+		if !known {
+			return inputFault(in.Name, fmt.Sprintf("environment %q doesn't exist", name))
+		}
 	}
 	return nil
 }

@@ -136,7 +136,7 @@ func (s *Service) gateAgain(ctx context.Context, r RerunRequest, w *workflowfile
 	if err != nil {
 		return nil, err
 	}
-	plan, err := w.Plan(workflowfile.PlanContext{GitHub: github, Inputs: c.Inputs})
+	plan, err := w.Plan(workflowfile.PlanContext{GitHub: github, Inputs: c.Inputs, Vars: c.Vars})
 	var invalid *workflowfile.Error
 	if errors.As(err, &invalid) {
 		return nil, fault.BadRequest("the workflow file of this run cannot be evaluated again: %s", summary(invalid))

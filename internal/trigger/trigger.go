@@ -28,6 +28,9 @@ type Git interface {
 	Commit(ctx context.Context, repo int64, sha string) (git.Commit, error)
 	WorkflowFiles(ctx context.Context, repo int64, sha string, dirs []string) (git.WorkflowSet, error)
 	ReadFile(ctx context.Context, repo int64, sha, path string, limit int64) ([]byte, error)
+	Entry(ctx context.Context, repo int64, sha, path string) (git.Entry, error)
+	Entries(ctx context.Context, repo int64, sha, dir string) ([]git.Entry, error)
+	CommitFiles(ctx context.Context, repo int64, c git.Change) (git.RefUpdate, error)
 	ChangedFiles(ctx context.Context, repo int64, before, after string) ([]string, bool, error)
 	PushCommits(ctx context.Context, repo int64, u git.RefUpdate, max int) ([]git.PushCommit, int, error)
 	Mirror(ctx context.Context, repo int64, m git.MirrorRequest) error

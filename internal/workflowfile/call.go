@@ -24,7 +24,7 @@ func (w *Workflow) Call(key string, c JobContext, callee *Workflow) (*Call, erro
 	if err != nil {
 		return nil, err
 	}
-	e := w.evaluator()
+	e := w.evaluator(c.Budget)
 	if j.call == nil {
 		e.add(j.Position, "job %q calls no workflow", key)
 		return nil, e.err()
@@ -33,7 +33,7 @@ func (w *Workflow) Call(key string, c JobContext, callee *Workflow) (*Call, erro
 		e.add(j.call.at.at, "the workflow %s cannot be called: it has no `on: workflow_call`", callee.Path)
 		return nil, e.err()
 	}
-	b := binding{evaluator: e, call: j.call, caller: c, callee: callee, defaults: callee.evaluator()}
+	b := binding{evaluator: e, call: j.call, caller: c, callee: callee, defaults: callee.evaluator(c.Budget)}
 	call := &Call{Inputs: b.inputs(), Secrets: b.secrets()}
 	e.list = append(e.list, b.defaults.list...)
 	return call, e.err()
@@ -66,19 +66,17 @@ func (b *binding) inputs() map[string]any {
 	return inputs
 }
 
-// given sorts `with` by the lower-case names of the inputs, and reports those that the called workflow has not.
+// given sorts `with` by the lower-case names of the inputs. Those that the called workflow has not are ignored
+// (execution-semantics.md §10).
 func (b *binding) given() map[string]*node {
 	given := map[string]*node{}
 	if b.call.with == nil {
 		return given
 	}
-	known := lowerSet(b.inputNames())
 	for i, k := range b.call.with.keys {
 		name := strings.ToLower(k.text)
 		_, twice := given[name]
 		switch {
-		case !known[name]:
-			b.add(k.at, "the workflow %s has no input %q%s", b.callee.Path, k.text, thereAre(b.inputNames()))
 		case twice:
 			b.add(k.at, "the input %q is given twice; upper and lower case make no difference", k.text)
 		case b.call.with.items[i].kind != nullNode:
@@ -94,13 +92,6 @@ func lowerSet(names []string) map[string]bool {
 		set[strings.ToLower(name)] = true
 	}
 	return set
-}
-
-func (b *binding) inputNames() (names []string) {
-	for _, in := range b.callee.On.Call.Inputs {
-		names = append(names, in.Name)
-	}
-	return names
 }
 
 func thereAre(names []string) string {
@@ -233,7 +224,7 @@ func (w *Workflow) CallOutputs(c JobContext, jobs map[string]NeedResult) (map[st
 	if w.On.Call == nil {
 		return outputs, nil
 	}
-	e := w.evaluator()
+	e := w.evaluator(c.Budget)
 	contexts := baseContexts(c.GitHub, c.Inputs, c.Vars)
 	contexts["jobs"] = resultsContext(jobs)
 	total := 0

@@ -7,9 +7,11 @@ import (
 	"github.com/pawl-ci/pawl/internal/ci"
 )
 
-// notOfCallers are the keys of a job that has a runner. A caller has none.
+// notOfCallers are the keys of a job that has a runner. A caller has none. Two of them are only checked, and mean nothing:
+// `runs-on`, which callers needed as long as Gitea gave them to runners, and `env`, which is not passed on
+// (execution-semantics.md §10).
 var notOfCallers = []string{
-	"runs-on", "timeout-minutes", "continue-on-error", "container", "services", "env", "defaults", "outputs", "environment", "retry",
+	"timeout-minutes", "continue-on-error", "container", "services", "defaults", "outputs", "environment", "retry",
 }
 
 // caller is what only a job with `uses` has.
@@ -27,6 +29,8 @@ func (p *parser) caller(j *Job, n *node) {
 			p.add(v.at, "a job with `uses` cannot have `%s`: the called workflow has its own", key)
 		}
 	}
+	p.runsOn(n.get("runs-on"))
+	p.checkExpressions(p.scalarsOrExpression(n.get("env"), "env"), "env")
 	uses := n.get("uses")
 	j.call = &caller{at: uses}
 	if j.Uses = p.text(uses, "uses"); uses.isScalar() {

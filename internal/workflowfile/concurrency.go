@@ -103,7 +103,18 @@ func (w *Workflow) JobConcurrency(key string, c JobContext) (*ci.Concurrency, er
 	if err != nil {
 		return nil, err
 	}
-	e := w.evaluator()
+	e := w.evaluator(c.Budget)
 	concurrency := e.concurrency(j.concurrency, c.contexts())
+	return concurrency, e.err()
+}
+
+// HasConcurrency tells whether the file itself has a `concurrency`.
+func (w *Workflow) HasConcurrency() bool { return w.concurrency != nil }
+
+// CallConcurrency evaluates the `concurrency` of the file itself, for one that is called: with the inputs of the call, and
+// none of what the caller knows besides. It is nil when the file has none, or its group is empty. The error is an *Error.
+func (w *Workflow) CallConcurrency(c JobContext) (*ci.Concurrency, error) {
+	e := w.evaluator(c.Budget)
+	concurrency := e.concurrency(w.concurrency, baseContexts(c.GitHub, c.Inputs, c.Vars))
 	return concurrency, e.err()
 }

@@ -23,6 +23,9 @@ type JobContext struct {
 	FailFast                  bool
 	MaxParallel, Index, Total int // the `strategy` context; 0 for no limit
 
+	// Budget is what the evaluations may cost together with others; nil is MaxEvalWork for each question.
+	Budget *expr.Budget
+
 	// Facts are what the status functions of an `if` say; they look at all ancestors.
 	Facts ci.Facts
 }

@@ -41,7 +41,7 @@ func (w *Workflow) JobEnvironment(key string, c JobContext) (string, error) {
 	if err != nil || j.environment == nil {
 		return "", err
 	}
-	e := w.evaluator()
+	e := w.evaluator(c.Budget)
 	name, _ := e.evalSingle(j.environment, "environment", c.contexts())
 	name = strings.TrimSpace(name)
 	e.checkEnvironment(j.environment, name)

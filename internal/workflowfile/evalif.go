@@ -23,7 +23,7 @@ func EvalIf(raw, at string, c JobContext) (bool, error) {
 		return false, ifError(raw, at, err)
 	}
 	facts := expr.Status{Success: c.Facts.Success, Failure: c.Facts.Failure, Cancelled: c.Facts.Cancelled}
-	holds, err := condition.Eval(expr.Env{Context: c.contexts(), Status: &facts})
+	holds, err := condition.Eval(expr.Env{Context: c.contexts(), Status: &facts, Budget: c.Budget})
 	if err != nil {
 		return false, ifError(raw, at, err)
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // evaluator evaluates the values of one file. Like the parser it collects problems and goes on. It is made for one
-// plan or question, and all its evaluations together may cost MaxEvalWork.
+// plan or question, and all its evaluations together may cost MaxEvalWork, or what is left of the budget of its context.
 type evaluator struct {
 	problems
 	source *source
@@ -20,12 +20,16 @@ type evaluator struct {
 	parsed map[*node]*expr.Template
 }
 
-func (w *Workflow) evaluator() *evaluator {
-	return &evaluator{
-		problems: problems{file: w.Path}, source: w.source,
-		budget: expr.NewBudget(MaxEvalWork), parsed: map[*node]*expr.Template{},
+// evaluator makes one; without a budget it has one of its own.
+func (w *Workflow) evaluator(budget *expr.Budget) *evaluator {
+	if budget == nil {
+		budget = NewBudget()
 	}
+	return &evaluator{problems: problems{file: w.Path}, source: w.source, budget: budget, parsed: map[*node]*expr.Template{}}
 }
+
+// NewBudget is MaxEvalWork, for a PlanContext and JobContexts that are evaluated in one go.
+func NewBudget() *expr.Budget { return expr.NewBudget(MaxEvalWork) }
 
 // eval returns the value of a scalar: that of its expression, or what is written. It reports a fault and
 // returns false.

@@ -83,6 +83,7 @@ func (p *parser) stepsJob(j *Job, n *node) {
 	if list := p.steps(j, n.get("steps")); list != nil {
 		j.shared.set("steps", list)
 	}
+	j.usesStrategy = uses(j.shared, "strategy")
 	if outputs := j.shared.get("outputs"); outputs != nil {
 		for _, k := range outputs.keys {
 			j.outputs = append(j.outputs, k.text)

@@ -18,11 +18,13 @@ const (
 	MaxExpandedBytes = 4 << 20
 	// MaxPlanBytes is the size of all payloads of one plan together.
 	MaxPlanBytes = 64 << 20
-	// MaxEvalWork is what all evaluations of one plan may cost together, counted as expr.MaxWork is, so that a
-	// dear expression cannot be multiplied by the cells of a matrix.
+	// MaxEvalWork is what all evaluations of one plan, or of all that is decided in one go, may cost together, counted as
+	// expr.MaxWork is, so that a dear expression cannot be multiplied by the cells of a matrix or the jobs of a run.
 	MaxEvalWork = 256 << 20
 	// workPerValue is what one value that is copied or compared costs in that account.
 	workPerValue = 64
+	// workPerRewritten is what a byte costs that is written anew for a cell, and not once for all.
+	workPerRewritten = 16
 	// MaxProblems is how many problems are reported for one file; the rest is left out.
 	MaxProblems = 50
 	// MaxKeyBytes is the length of a mapping key.

@@ -270,6 +270,9 @@ func TestHostileFiles(t *testing.T) {
 		{"many excludes of many keys", job("strategy: {matrix: {" + axes.String() + "z: [" + strings.Repeat("1,", 12) + "], exclude: [" + strings.Repeat("&e {"+entry+"z: 2}, ", 1) + strings.Repeat("*e, ", 511) + "]}}"), "the matrix has"},
 		{"many excludes of one-valued keys", job("strategy: {matrix: {" + strings.ReplaceAll(axes.String(), "[1, 2]", "[1]") + "z: [" + strings.Repeat("1,", 4000) + "], exclude: [&e {" + entry + "z: 2}, " + strings.Repeat("*e, ", 511) + "]}}"), "too many include and exclude entries"},
 		{"excludes of large values", job("x: &x [" + strings.Repeat("1,", 500) + "]\nstrategy: {matrix: {o: [*x], z: [" + strings.Repeat("1,", 4000) + "], exclude: [" + strings.Repeat("{o: *x, z: 2}, ", 80) + "]}}"), "too many include and exclude entries"},
+		{"a long if in many cells", job("if: '" + strings.Repeat("x", 900_000) + "${{ true }}'\nstrategy: {matrix: {a: [" + strings.Repeat("1,", 256) + "]}}"), "the jobs of the run have more than 67108864 bytes together"},
+		{"many steps in many cells", job("strategy: {matrix: {a: [" + strings.Repeat("1,", 256) + "]}}\nenv: {A: \"" + strings.Repeat("${{ matrix.a }}", 30_000) + "\"}"), "the jobs of the run have more than 67108864 bytes together"},
+		{"the place in the matrix in many cells", job("strategy: {matrix: {a: [" + strings.Repeat("1,", 256) + "]}}\nenv: {A: \"" + strings.Repeat("${{ strategy.job-index }}", 15_000) + "\"}"), "the expressions and payloads of the run take too much work together"},
 		{"expression that doubles", job("name: ${{ " + doubling(40) + " }}"), "longer than 1048576 bytes"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -53,7 +53,7 @@ func (w *Workflow) displayName() string {
 
 // payload writes the file for one cell.
 func (p *planner) payload(j *Job, s *strategyPlan, cell *expr.Object, planned *PlannedJob) []byte {
-	if p.sharedOf != j || j.usesStrategy() {
+	if p.sharedOf != j || j.usesStrategy {
 		p.sharedOf, p.shared = j, p.sharedText(j, s, planned.Index)
 	}
 	var e emitter
@@ -65,14 +65,11 @@ func (p *planner) payload(j *Job, s *strategyPlan, cell *expr.Object, planned *P
 	return []byte(e.out.String())
 }
 
-// usesStrategy tells whether the runner would need more of the `strategy` context than it has.
-func (j *Job) usesStrategy() bool { return j.strategy != nil && uses(j.shared, "strategy") }
-
 // sharedText writes the part of a job that is the same in all cells, but for the `strategy` context: of that the runner
 // does not know job-index and job-total.
 func (p *planner) sharedText(j *Job, s *strategyPlan, index int) string {
 	shared := j.shared
-	if j.usesStrategy() {
+	if j.usesStrategy {
 		shared = newContextRewriter("strategy", s.context(index)).job(shared)
 	}
 	if p.inputs != nil {

@@ -21,6 +21,8 @@ type PlanContext struct {
 	Root string
 	// Priority is that of the caller, for jobs that name none.
 	Priority int
+	// Budget is what the plan may cost together with others; nil is MaxEvalWork for this one.
+	Budget *expr.Budget
 }
 
 // Plan is what a run, or a called workflow, consists of.
@@ -56,8 +58,8 @@ type PlannedJob struct {
 	// its cells are there.
 	IfMatrix bool
 
-	// Gated says that JobConcurrency or JobEnvironment have to be asked before the job may go. A deferred job is not
-	// gated; its cells may be.
+	// Gated says that JobConcurrency, JobEnvironment or, of the workflow that the job calls, CallConcurrency have to be
+	// asked before the job may go. A deferred job is not gated; its cells may be.
 	Gated bool
 
 	// Matrix holds the values of the cell, MatrixJSON the same as an object in declaration order. Both are
@@ -97,7 +99,7 @@ type planner struct {
 }
 
 func (w *Workflow) planner(ctx PlanContext) *planner {
-	p := &planner{evaluator: w.evaluator(), w: w, ctx: ctx, plan: &Plan{}, base: baseContexts(ctx.GitHub, ctx.Inputs, ctx.Vars)}
+	p := &planner{evaluator: w.evaluator(ctx.Budget), w: w, ctx: ctx, plan: &Plan{}, base: baseContexts(ctx.GitHub, ctx.Inputs, ctx.Vars)}
 	if ctx.Call {
 		p.inputs = newContextRewriter("inputs", ctx.Inputs)
 	} else {

@@ -50,12 +50,28 @@ func (p *planner) addCells(j *Job) (full bool) {
 		if !ok {
 			return false
 		}
-		p.size += len(planned.Payload) + len(planned.MatrixJSON)
-		if p.size > MaxPlanBytes || p.inputs.full() {
-			p.add(j.Position, "the jobs of the run have more than %d bytes together", MaxPlanBytes)
+		if p.tooLarge(j, planned) {
 			return true
 		}
 		p.addPlanned(planned)
+	}
+	return false
+}
+
+// tooLarge counts what is written for a cell, and what that has cost.
+func (p *planner) tooLarge(j *Job, planned PlannedJob) bool {
+	p.size += len(planned.Payload) + len(planned.MatrixJSON) + len(planned.If) + len(planned.Uses)
+	work := len(planned.Payload)
+	if j.usesStrategy {
+		work *= workPerRewritten
+	}
+	switch {
+	case p.size > MaxPlanBytes || p.inputs.full():
+		p.add(j.Position, "the jobs of the run have more than %d bytes together", MaxPlanBytes)
+		return true
+	case !p.budget.Spend(work):
+		p.add(j.Position, "the expressions and payloads of the run take too much work together")
+		return true
 	}
 	return false
 }
@@ -80,7 +96,7 @@ func (p *planner) planCell(j *Job, s *strategyPlan, i int) (PlannedJob, bool) {
 	c := cellPlan{planner: p, job: j, contexts: p.cellContexts(s, i)}
 	planned := PlannedJob{
 		Key: j.Key, Kind: ci.JobTask, Needs: j.Needs, If: j.ifText, IfAt: j.ifAt, IfMatrix: j.ifMatrix,
-		Gated: j.concurrency != nil || j.environment != nil,
+		Gated: j.concurrency != nil || j.environment != nil || j.call != nil,
 		Index: i, Total: len(s.cells), FailFast: s.failFast, MaxParallel: s.maxParallel,
 		Retry: j.retry, Outputs: j.outputs, StepNames: j.stepNames,
 	}

@@ -1,6 +1,11 @@
 package workflowfile
 
-import "github.com/pawl-ci/pawl/internal/expr"
+import (
+	"math"
+
+	"github.com/pawl-ci/pawl/internal/ci"
+	"github.com/pawl-ci/pawl/internal/expr"
+)
 
 // strategyPlan is a job's `strategy` after it was evaluated. A job without a matrix has one nil cell.
 type strategyPlan struct {
@@ -33,10 +38,10 @@ func (p *planner) planMaxParallel(n *node) int {
 		return 0
 	}
 	f, ok := p.evalNumber(n, "strategy.max-parallel", p.base)
-	if ok && (f < 1 || f != float64(int(f))) {
+	if ok && (f < 1 || f != math.Trunc(f)) {
 		p.add(n.at, "`strategy.max-parallel` must be a whole number above 0, not %s", expr.FormatNumber(f))
 	}
-	return int(f)
+	return int(min(f, ci.MaxJobsPerRun)) // more is no limit either
 }
 
 // expand evaluates a matrix and returns its cells; one nil cell when the matrix is empty (§5, S27), none on a fault.

@@ -157,6 +157,13 @@ func TestStrategyContext(t *testing.T) {
 	jobs = planJob(t, "name: ${{ toJSON(strategy) }}")
 	require.Equal(t, "{\n  \"fail-fast\": true,\n  \"job-index\": 0,\n  \"job-total\": 1,\n  \"max-parallel\": 1\n}", jobs[0].Name)
 	require.True(t, planJob(t, "strategy: {fail-fast: 'true', max-parallel: '3'}")[0].FailFast)
+	for _, large := range []string{"1000", "9999999999", "1e300"} {
+		require.Equal(t, 1000, planJob(t, "strategy: {max-parallel: "+large+"}")[0].MaxParallel, "the database has room for it")
+	}
+	alone := planJob(t, "env: {A: '${{ strategy.job-index }} of ${{ strategy.job-total }}'}")[0]
+	require.Equal(t, map[string]any{
+		"A": `${{ fromJSON('{"job-index":0}').job-index }} of ${{ fromJSON('{"job-total":1}').job-total }}`,
+	}, readPayload(t, alone.Payload).Jobs["a"].Env, "also without a matrix, of which the runner knows neither")
 }
 
 func TestRunsOn(t *testing.T) {

@@ -104,10 +104,12 @@ type Job struct {
 	outputs, stepNames                                          []string
 	shared                                                      *node // the keys of the payload that are the same in every cell
 
-	late     bool   // what is planned uses `needs`
-	ifText   string // without `${{ }}`
-	ifAt     string
-	ifMatrix bool
+	late bool // what is planned uses `needs`
+	// usesStrategy: the runner would need more of the `strategy` context than it has.
+	usesStrategy bool
+	ifText       string // without `${{ }}`
+	ifAt         string
+	ifMatrix     bool
 }
 
 // job returns a job by its key. The error is an *Error.

@@ -40,6 +40,11 @@ func Finally(cleanup func()) Option {
 	return func(s *server) { s.finally = append(s.finally, cleanup) }
 }
 
+// Check runs after the tests if they passed; an error fails the run.
+func Check(check func() error) Option {
+	return func(s *server) { s.checks = append(s.checks, check) }
+}
+
 // shared is the one server of a test process; only Main sets it.
 var shared *server
 
@@ -51,6 +56,15 @@ func Main(m *testing.M, options ...Option) {
 		option(shared)
 	}
 	code := m.Run()
+	for _, check := range shared.checks {
+		if code != 0 {
+			break
+		}
+		if err := check(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
 	if err := shared.stop(); err != nil {
 		fmt.Fprintln(os.Stderr, "pgtest:", err)
 		code = max(code, 1)

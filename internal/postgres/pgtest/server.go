@@ -31,6 +31,7 @@ const (
 type server struct {
 	migrate func(ctx context.Context, url string) error
 	finally []func()
+	checks  []func() error
 
 	once     sync.Once
 	startErr error

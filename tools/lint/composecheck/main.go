@@ -20,7 +20,8 @@ import (
 )
 
 // optional are variables that may stay empty: they belong to a profile, or to alerts, which nobody has to post.
-var optional = map[string]bool{"PAWL_RUNNER_TOKEN": true, "PAWL_ALERT_WEBHOOK_URL": true, "PAWL_ALERT_WEBHOOK_SECRET": true}
+var optional = map[string]bool{"PAWL_RUNNER_TOKEN": true, "PAWL_ALERT_WEBHOOK_URL": true, "PAWL_ALERT_WEBHOOK_SECRET": true,
+	"PAWL_OLD_SECRET_KEYS": true}
 
 func main() {
 	if len(os.Args) != 3 {
