@@ -4,11 +4,11 @@ GO         ?= go
 VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 BIN        := bin
 LDFLAGS    := -s -w -X main.version=$(VERSION)
-GOFILES    := $(shell find . -name '*.go' -not -path './tools/*' 2>/dev/null) go.mod go.sum
+GOFILES    := $(shell find . \( -name "*.go" -o -name "*.sql" -o -name "*.html" \) -not -path "./tools/*" 2>/dev/null) go.mod go.sum
 PACKAGES   := ./...
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo dev test test-short race e2e replay record-histories bench lint generate conformance verify migrate up down clean
+.PHONY: help build demo dev test test-short race e2e replay record-histories bench bench-lists seed lint generate conformance verify migrate up down clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,12 @@ record-histories: build ## Record the histories that replay checks
 
 bench: build ## Measure with the load tool (CILOAD=path of its sources)
 	./tools/bench/run
+
+bench-lists: build ## Measure lists of a million runs; needs 8 GB and some minutes
+	./tools/bench/run-lists
+
+seed: ## Fill the migrated, empty database of PAWL_DATABASE_URL with RUNS runs (default 1000000)
+	$(GO) run ./tools/seed $(if $(RUNS),--runs $(RUNS))
 
 lint: ## vet, staticcheck, import rules, gofmt, govulncheck where its data can be reached
 	./tools/lint/run

@@ -76,8 +76,8 @@ type apiStep struct {
 }
 
 type apiJobList struct {
-	Jobs       []*apiJob `json:"jobs"`
-	TotalCount int       `json:"total_count"`
+	apiListed
+	Jobs []*apiJob `json:"jobs"`
 }
 
 // showJobs shows jobs with why they wait. Those whose repository or run is gone are left out.

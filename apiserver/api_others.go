@@ -28,8 +28,8 @@ type apiTask struct {
 }
 
 type apiTaskList struct {
+	apiListed
 	WorkflowRuns []*apiTask `json:"workflow_runs"`
-	TotalCount   int        `json:"total_count"`
 }
 
 func showTask(root string, t *db.TaskView, repo *db.Repository) *apiTask {

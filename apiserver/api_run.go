@@ -57,8 +57,8 @@ type apiRun struct {
 }
 
 type apiRunList struct {
+	apiListed
 	WorkflowRuns []*apiRun `json:"workflow_runs"`
-	TotalCount   int       `json:"total_count"`
 }
 
 // showRuns shows runs as of their views' attempts, with why they wait. Those whose repository or attempt is gone are

@@ -160,16 +160,16 @@ func TestShapesAreThoseOfTheSpecification(t *testing.T) {
 				"scoped_workflow_source_repo_id",
 			},
 		},
-		"ActionWorkflowRunsResponse": {shape: apiRunList{}},
+		"ActionWorkflowRunsResponse": {apiRunList{}, nil, []string{"next_cursor"}},
 		"ActionWorkflowJob": {
 			apiJob{}, nil, []string{
 				"error_class", "kind", "parent_job_id", "pending_reason", "pending_reason_kind", "reason", "tasks", "uses",
 			},
 		},
-		"ActionWorkflowJobsResponse": {shape: apiJobList{}},
+		"ActionWorkflowJobsResponse": {apiJobList{}, nil, []string{"next_cursor"}},
 		"ActionWorkflowStep":         {shape: apiStep{}},
 		"ActionTask":                 {shape: apiTask{}},
-		"ActionTaskResponse":         {shape: apiTaskList{}},
+		"ActionTaskResponse":         {apiTaskList{}, nil, []string{"next_cursor"}},
 		"ActionWorkflow":             {shape: apiWorkflow{}},
 		"ActionWorkflowResponse":     {shape: apiWorkflowList{}},
 		"ActionRunner":               {apiRunner{}, nil, []string{"capabilities", "version"}},
@@ -196,8 +196,11 @@ func TestShapesAreThoseOfTheSpecification(t *testing.T) {
 			want[field] = true
 		}
 		got := map[string]bool{}
-		for i := range reflect.TypeOf(tt.shape).NumField() {
-			tag := reflect.TypeOf(tt.shape).Field(i).Tag.Get("json")
+		for _, field := range reflect.VisibleFields(reflect.TypeOf(tt.shape)) {
+			if field.Anonymous {
+				continue
+			}
+			tag := field.Tag.Get("json")
 			got[strings.Split(tag, ",")[0]] = true
 		}
 		require.Equal(t, want, got, name)

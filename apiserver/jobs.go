@@ -99,8 +99,14 @@ func listJobs(c *call, f db.JobFilter) (err error) {
 	if f.Descending, err = c.descending(); err != nil {
 		return err
 	}
-	f.Page = c.page()
-	views, total, err := c.server.DB.Jobs(c.ctx(), f)
+	kind := cursorOfJobs
+	if f.Descending {
+		kind = cursorOfJobsDown
+	}
+	if f.Page, err = c.seekPage(kind); err != nil {
+		return err
+	}
+	views, l, err := c.server.DB.Jobs(c.ctx(), f)
 	if err != nil {
 		return err
 	}
@@ -108,8 +114,7 @@ func listJobs(c *call, f db.JobFilter) (err error) {
 	if err != nil {
 		return err
 	}
-	c.paginate(f.Page, total)
-	return c.json(http.StatusOK, apiJobList{Jobs: shown, TotalCount: total})
+	return c.json(http.StatusOK, apiJobList{Jobs: shown, apiListed: c.listed(kind, f.Page, l)})
 }
 
 // descending reads sort and order, of which only ids can be sorted by.

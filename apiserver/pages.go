@@ -50,7 +50,7 @@ func repoPage(c *call) error {
 	if err := c.enterRepo(false); err != nil {
 		return err
 	}
-	views, total, err := c.server.DB.Runs(c.ctx(), db.RunFilter{RepoID: c.repo.ID, Page: db.Page{Limit: repoPageRuns}})
+	views, l, err := c.server.DB.Runs(c.ctx(), db.RunFilter{RepoID: c.repo.ID, Page: db.Page{Limit: repoPageRuns}})
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func repoPage(c *call) error {
 		Repository *apiRepository
 		Runs       []*apiRun
 		Total      int
-	}{c.shownRepo(), runs, total})
+	}{c.shownRepo(), runs, l.Total})
 }
 
 func runPage(c *call) error {

@@ -29,8 +29,9 @@ func batchRuns(c *call) error {
 	if err != nil {
 		return err
 	}
-	c.w.Header().Set("X-Total-Count", strconv.Itoa(len(shown)))
-	return c.json(http.StatusOK, apiRunList{WorkflowRuns: shown, TotalCount: len(shown)})
+	total := len(shown)
+	c.w.Header().Set("X-Total-Count", strconv.Itoa(total))
+	return c.json(http.StatusOK, apiRunList{apiListed{TotalCount: &total}, shown})
 }
 
 // batchIDs leaves out what nothing can have as its id.

@@ -76,11 +76,17 @@ func listRuns(c *call, f db.RunFilter) error {
 	if err != nil {
 		return err
 	}
-	f.Page = c.page()
+	kind := cursorOfRuns
+	if f.RepoID != 0 {
+		kind = cursorOfNumbers
+	}
+	if f.Page, err = c.seekPage(kind); err != nil {
+		return err
+	}
 	var views []*db.RunView
-	var total int
+	var l db.Listed
 	if known {
-		if views, total, err = c.server.DB.Runs(c.ctx(), f); err != nil {
+		if views, l, err = c.server.DB.Runs(c.ctx(), f); err != nil {
 			return err
 		}
 	}
@@ -88,8 +94,7 @@ func listRuns(c *call, f db.RunFilter) error {
 	if err != nil {
 		return err
 	}
-	c.paginate(f.Page, total)
-	return c.json(http.StatusOK, apiRunList{WorkflowRuns: shown, TotalCount: total})
+	return c.json(http.StatusOK, apiRunList{WorkflowRuns: shown, apiListed: c.listed(kind, f.Page, l)})
 }
 
 // repoOf is the repository of an entry of a list: its own, or that of the path.

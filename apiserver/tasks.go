@@ -9,15 +9,17 @@ func (s *Server) taskRoutes() []endpoint {
 }
 
 func listTasks(c *call) error {
-	page := c.page()
-	tasks, total, err := c.server.DB.Tasks(c.ctx(), c.repo.ID, page)
+	page, err := c.seekPage(cursorOfTasks)
 	if err != nil {
 		return err
 	}
-	out := apiTaskList{WorkflowRuns: make([]*apiTask, len(tasks)), TotalCount: total}
+	tasks, l, err := c.server.DB.Tasks(c.ctx(), c.repo.ID, page)
+	if err != nil {
+		return err
+	}
+	out := apiTaskList{WorkflowRuns: make([]*apiTask, len(tasks)), apiListed: c.listed(cursorOfTasks, page, l)}
 	for i, t := range tasks {
 		out.WorkflowRuns[i] = showTask(c.server.rootURL(c.r), t, c.repo)
 	}
-	c.paginate(page, total)
 	return c.json(http.StatusOK, out)
 }

@@ -41,19 +41,51 @@ var jobColumns = []string{
 	"created_at", "updated_at", "started_at", "stopped_at",
 }
 
-// Jobs returns a page of jobs by id, and how many there are. Hidden ones, in whose place their cells are, are left out.
-func (d *DB) Jobs(ctx context.Context, f JobFilter) ([]*JobView, int, error) {
-	var jobs []*Job
-	order := "job.id ASC"
-	if f.Descending {
-		order = "job.id DESC"
-	}
-	n, err := f.Page.scan(ctx, f.apply(d.NewSelect().Model(&jobs).Column(jobColumns...)), order)
+// Jobs returns a page of jobs by id, which is their key. Hidden ones, in whose place their cells are, are left out.
+func (d *DB) Jobs(ctx context.Context, f JobFilter) ([]*JobView, Listed, error) {
+	ids, l, err := d.findJobs(ctx, f)
 	if err != nil {
-		return nil, 0, fmt.Errorf("list jobs: %w", err)
+		return nil, l, fmt.Errorf("list jobs: %w", err)
+	}
+	jobs, err := d.jobsInOrder(ctx, ids)
+	if err != nil {
+		return nil, l, fmt.Errorf("list jobs: %w", err)
 	}
 	views, err := d.viewJobs(ctx, jobs, f.RepoID == 0)
-	return views, n, err
+	return views, l, err
+}
+
+func (d *DB) findJobs(ctx context.Context, f JobFilter) ([]int64, Listed, error) {
+	all, err := d.readsAll(ctx, f.OwnerID, f.ReadableBy)
+	if err != nil {
+		return nil, Listed{}, err
+	}
+	if all {
+		f.ReadableBy = nil
+	}
+	s := seek{key: "job.id", desc: f.Descending, total: func(ctx context.Context) (length, error) { return d.countJobs(ctx, f) }}
+	s.streams = byStatus(f.Statuses, func(statuses []ci.Status) *bun.SelectQuery {
+		part := f
+		part.Statuses = statuses
+		return part.apply(d.NewSelect().Model((*Job)(nil)))
+	})
+	return s.page(ctx, d, f.Page)
+}
+
+func (d *DB) countJobs(ctx context.Context, f JobFilter) (length, error) {
+	if (f.RepoID == 0 || f.OwnerID == 0) && f.RunID == 0 && f.Attempt == 0 && f.ReadableBy == nil {
+		return d.kept(ctx, listCount{list: "jobs", repoID: f.RepoID, ownerID: f.OwnerID, statuses: f.Statuses})
+	}
+	return d.counted(ctx, f.apply(d.NewSelect().Model((*Job)(nil))))
+}
+
+func (d *DB) jobsInOrder(ctx context.Context, ids []int64) ([]*Job, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	var jobs []*Job
+	err := d.NewSelect().Model(&jobs).Column(jobColumns...).Where("id = ANY(?)", int64Array(ids)).Scan(ctx)
+	return arrange(ids, jobs, func(j *Job) int64 { return j.ID }), err
 }
 
 func (f JobFilter) apply(q *bun.SelectQuery) *bun.SelectQuery {
@@ -67,7 +99,7 @@ func (f JobFilter) apply(q *bun.SelectQuery) *bun.SelectQuery {
 	where(f.OwnerID != 0, "job.owner_id = ?", f.OwnerID)
 	where(f.RunID != 0, "job.run_id = ?", f.RunID)
 	where(f.Attempt != 0, "job.attempt = ?", f.Attempt)
-	where(len(f.Statuses) > 0, "job.status = ANY(?)", statusArray(f.Statuses))
+	q = whereStatus(q, "job.status", f.Statuses)
 	if f.ReadableBy != nil {
 		q = readableBy(q, "job.repo_id", f.ReadableBy)
 	}

@@ -49,11 +49,11 @@ func TestRunAsOfEachAttempt(t *testing.T) {
 
 	jobs, n, err := f.Jobs(ctx, db.JobFilter{RepoID: f.repo.ID, RunID: run.ID, Page: db.Page{Limit: 10}})
 	require.NoError(t, err)
-	require.Equal(t, 2, n, "of both attempts")
+	require.Equal(t, 2, n.Total, "of both attempts")
 	require.Equal(t, run.SHA, jobs[0].Run.SHA)
 	_, n, err = f.Jobs(ctx, db.JobFilter{RepoID: f.repo.ID, RunID: run.ID, Attempt: 2})
 	require.NoError(t, err)
-	require.Equal(t, 1, n)
+	require.Equal(t, 1, n.Total)
 }
 
 func TestPagesOfLists(t *testing.T) {
@@ -67,7 +67,7 @@ func TestPagesOfLists(t *testing.T) {
 	} {
 		runs, n, err := f.Runs(ctx, db.RunFilter{RepoID: f.repo.ID, Page: page})
 		require.NoError(t, err)
-		require.Equal(t, 3, n)
+		require.Equal(t, 3, n.Total)
 		require.Len(t, runs, want)
 		runs, _, err = f.Runs(ctx, db.RunFilter{OwnerID: f.owner.ID, Page: page})
 		require.NoError(t, err)
@@ -78,7 +78,7 @@ func TestPagesOfLists(t *testing.T) {
 	}
 	blocked, n, err := f.Jobs(ctx, db.JobFilter{OwnerID: f.owner.ID, Statuses: []ci.Status{ci.StatusBlocked, ci.StatusRunning}, Descending: true})
 	require.NoError(t, err)
-	require.Equal(t, 3, n)
+	require.Equal(t, 3, n.Total)
 	require.Greater(t, blocked[0].Job.ID, blocked[1].Job.ID)
 	ran, err := f.WorkflowRan(ctx, f.repo.ID, "w.yml", 0)
 	require.NoError(t, err)
@@ -117,7 +117,7 @@ func TestHiddenJobsAreNotThere(t *testing.T) {
 	require.ErrorIs(t, err, db.ErrNotFound)
 	jobs, n, err := f.Jobs(t.Context(), db.JobFilter{RepoID: f.repo.ID, RunID: run.ID})
 	require.NoError(t, err)
-	require.Equal(t, 1, n)
+	require.Equal(t, 1, n.Total)
 	require.Equal(t, b.ID, jobs[0].Job.ID)
 }
 
@@ -196,7 +196,7 @@ func TestTasksAndLogState(t *testing.T) {
 
 	tasks, n, err := f.Tasks(ctx, f.repo.ID, db.Page{Limit: 10})
 	require.NoError(t, err)
-	require.Equal(t, 1, n)
+	require.Equal(t, 1, n.Total)
 	require.Equal(t, task.ID, tasks[0].ID)
 	require.Equal(t, run.Title, tasks[0].Title)
 	require.Equal(t, "a", tasks[0].JobName)
@@ -204,6 +204,6 @@ func TestTasksAndLogState(t *testing.T) {
 	require.False(t, tasks[0].RunStartedAt.IsZero())
 	tasks, n, err = f.Tasks(ctx, f.repo.ID, db.Page{Offset: 5, Limit: 10})
 	require.NoError(t, err)
-	require.Equal(t, 1, n)
+	require.Equal(t, 1, n.Total)
 	require.Empty(t, tasks)
 }

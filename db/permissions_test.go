@@ -78,7 +78,7 @@ func TestListsFollowAccess(t *testing.T) {
 		listed := map[int64]bool{}
 		runs, n, err := d.Runs(ctx, db.RunFilter{ReadableBy: user, Page: db.Page{Limit: 100}})
 		require.NoError(t, err)
-		require.Len(t, runs, n)
+		require.Len(t, runs, n.Total)
 		for _, run := range runs {
 			listed[run.Run.RepoID] = true
 		}

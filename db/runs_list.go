@@ -46,19 +46,70 @@ var runColumns = []string{
 	"created_at", "updated_at", "started_at", "stopped_at",
 }
 
-// Runs returns a page of runs as of their latest attempt, newest first, and how many there are.
-func (d *DB) Runs(ctx context.Context, f RunFilter) ([]*RunView, int, error) {
-	var runs []*Run
-	order := "run.id DESC"
-	if f.RepoID != 0 {
-		order = "run.run_number DESC"
-	}
-	n, err := f.Page.scan(ctx, f.apply(d.NewSelect().Model(&runs).Column(runColumns...)), order)
+// Runs returns a page of runs as of their latest attempt, newest first. Their keys are run numbers in the list of one
+// repository, else ids.
+func (d *DB) Runs(ctx context.Context, f RunFilter) ([]*RunView, Listed, error) {
+	keys, l, err := d.findRuns(ctx, f)
 	if err != nil {
-		return nil, 0, fmt.Errorf("list runs: %w", err)
+		return nil, l, fmt.Errorf("list runs: %w", err)
+	}
+	runs, err := d.runsInOrder(ctx, f.RepoID, keys)
+	if err != nil {
+		return nil, l, fmt.Errorf("list runs: %w", err)
 	}
 	views, err := d.viewRuns(ctx, runs, f.RepoID == 0)
-	return views, n, err
+	return views, l, err
+}
+
+func (d *DB) findRuns(ctx context.Context, f RunFilter) ([]int64, Listed, error) {
+	all, err := d.readsAll(ctx, f.OwnerID, f.ReadableBy)
+	if err != nil {
+		return nil, Listed{}, err
+	}
+	if all {
+		f.ReadableBy = nil
+	}
+	key := "run.id"
+	if f.RepoID != 0 {
+		key = "run.run_number"
+	}
+	s := seek{key: key, desc: true, total: func(ctx context.Context) (length, error) { return d.countRuns(ctx, f) }}
+	s.streams = byStatus(f.Statuses, func(statuses []ci.Status) *bun.SelectQuery {
+		part := f
+		part.Statuses = statuses
+		return part.apply(d.NewSelect().Model((*Run)(nil)))
+	})
+	return s.page(ctx, d, f.Page)
+}
+
+// countRuns is exact for what counts are kept of, and counts up to CountLimit where a ref, a commit or an actor is
+// looked for.
+func (d *DB) countRuns(ctx context.Context, f RunFilter) (length, error) {
+	one := f.RepoID == 0 || f.OwnerID == 0
+	byWorkflow := f.WorkflowFile != "" || f.SourceRepoID != nil
+	if one && f.Ref == "" && f.SHA == "" && f.ActorID == 0 && f.ReadableBy == nil && (!byWorkflow || f.RepoID != 0) {
+		return d.kept(ctx, listCount{
+			list: "runs", repoID: f.RepoID, ownerID: f.OwnerID, statuses: f.Statuses, event: f.Event,
+			workflowFile: f.WorkflowFile, sourceRepoID: f.SourceRepoID,
+		})
+	}
+	return d.counted(ctx, f.apply(d.NewSelect().Model((*Run)(nil))))
+}
+
+// runsInOrder reads runs of a repository by number, or with repository 0 any runs by id.
+func (d *DB) runsInOrder(ctx context.Context, repo int64, keys []int64) ([]*Run, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	var runs []*Run
+	q, keyOf := d.NewSelect().Model(&runs).Column(runColumns...), func(r *Run) int64 { return r.ID }
+	if repo != 0 {
+		q, keyOf = q.Where("repo_id = ?", repo).Where("run_number = ANY(?)", int64Array(keys)), func(r *Run) int64 { return r.RunNumber }
+	} else {
+		q = q.Where("id = ANY(?)", int64Array(keys))
+	}
+	err := q.Scan(ctx)
+	return arrange(keys, runs, keyOf), err
 }
 
 func (f RunFilter) apply(q *bun.SelectQuery) *bun.SelectQuery {
@@ -77,7 +128,7 @@ func (f RunFilter) apply(q *bun.SelectQuery) *bun.SelectQuery {
 	where(f.Ref != "", "run.ref = ?", f.Ref)
 	where(f.SHA != "", "run.sha = ?", f.SHA)
 	where(f.ActorID != 0, "run.actor_id = ?", f.ActorID)
-	where(len(f.Statuses) > 0, "run.status = ANY(?)", statusArray(f.Statuses))
+	q = whereStatus(q, "run.status", f.Statuses)
 	if f.ReadableBy != nil {
 		q = readableBy(q, "run.repo_id", f.ReadableBy)
 	}

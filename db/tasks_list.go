@@ -27,18 +27,24 @@ type TaskView struct {
 	RunStartedAt time.Time
 }
 
-// Tasks returns a page of the tasks of a repository, newest first, and how many there are.
-func (d *DB) Tasks(ctx context.Context, repo int64, p Page) ([]*TaskView, int, error) {
-	var ids []int64
-	n, err := p.scan(ctx, d.NewSelect().Model((*Task)(nil)).Column("task.id").Where("task.repo_id = ?", repo), "task.id DESC", &ids)
+// Tasks returns a page of the tasks of a repository, newest first. Their keys are their ids.
+func (d *DB) Tasks(ctx context.Context, repo int64, p Page) ([]*TaskView, Listed, error) {
+	s := seek{
+		key: "task.id", desc: true,
+		streams: []*bun.SelectQuery{
+			d.NewSelect().Model((*Task)(nil)).Where("task.repo_id = ?", repo),
+		},
+		total: func(ctx context.Context) (length, error) { return d.kept(ctx, listCount{list: "tasks", repoID: repo}) },
+	}
+	ids, l, err := s.page(ctx, d, p)
 	if err != nil {
-		return nil, 0, fmt.Errorf("list tasks: %w", err)
+		return nil, l, fmt.Errorf("list tasks: %w", err)
 	}
 	if len(ids) == 0 {
-		return nil, n, nil
+		return nil, l, nil
 	}
 	tasks, err := d.taskViews(ctx, ids)
-	return tasks, n, err
+	return tasks, l, err
 }
 
 func (d *DB) taskViews(ctx context.Context, ids []int64) ([]*TaskView, error) {

@@ -140,7 +140,7 @@ const lockKey = 0x7265636f // "reco"
 // up nothing else.
 func (r *Reconciler) Pass(ctx context.Context) {
 	err := r.DB.WithLock(ctx, lockKey, func(ctx context.Context) error {
-		return errors.Join(r.starts(ctx), r.cancels(ctx), r.news(ctx), r.gates(ctx), r.pushes(ctx), r.abandoned(ctx),
+		return errors.Join(r.DB.FoldListCounts(ctx), r.starts(ctx), r.cancels(ctx), r.news(ctx), r.gates(ctx), r.pushes(ctx), r.abandoned(ctx),
 			r.DB.ForgetDispatchKeys(ctx, batch))
 	})
 	if err != nil && ctx.Err() == nil {

@@ -1,0 +1,158 @@
+package db_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
+
+	"github.com/pawl-ci/pawl/db"
+	"github.com/pawl-ci/pawl/db/dbseed"
+	"github.com/pawl-ci/pawl/db/dbtest"
+	"github.com/pawl-ci/pawl/internal/ci"
+)
+
+// plannedRuns is enough that no table that matters is so short that reading all of it would be right.
+const plannedRuns = 8000
+
+// recorder keeps what a DB asks.
+type recorder struct{ queries []string }
+
+func (r *recorder) BeforeQuery(ctx context.Context, e *bun.QueryEvent) context.Context {
+	r.queries = append(r.queries, e.Query)
+	return ctx
+}
+
+func (*recorder) AfterQuery(context.Context, *bun.QueryEvent) {}
+
+// plan is a node of what EXPLAIN says.
+type plan struct {
+	NodeType  string `json:"Node Type"`
+	Relation  string `json:"Relation Name"`
+	Index     string `json:"Index Name"`
+	Condition string `json:"Index Cond"`
+	Plans     []plan `json:"Plans"`
+}
+
+func explain(t *testing.T, d *db.DB, query string) plan {
+	t.Helper()
+	var text string
+	require.NoError(t, d.Pool.QueryRow(t.Context(), "EXPLAIN (FORMAT JSON) "+query).Scan(&text))
+	var out []struct{ Plan plan }
+	require.NoError(t, json.Unmarshal([]byte(text), &out))
+	return out[0].Plan
+}
+
+// longTables grow with the age of an installation.
+var longTables = map[string]bool{"runs": true, "attempts": true, "jobs": true, "tasks": true}
+
+// faults names the nodes that read a long table as a whole. Only the list of everything may go through an index without
+// a condition, because it stops after a page.
+func (p plan) faults(everything bool) []string {
+	var out []string
+	switch {
+	case longTables[p.Relation] && strings.HasSuffix(p.NodeType, "Seq Scan"):
+		out = append(out, p.NodeType+" on "+p.Relation)
+	case p.Index != "" && p.Condition == "" && !everything && p.inLongTable():
+		out = append(out, p.NodeType+" of the whole of "+p.Index)
+	}
+	for _, child := range p.Plans {
+		out = append(out, child.faults(everything)...)
+	}
+	return out
+}
+
+// inLongTable goes by the name of the index where the node does not name the table. An index that holds a part of the table
+// only is a condition by itself.
+func (p plan) inLongTable() bool {
+	table, _, _ := strings.Cut(p.Index, "_")
+	return longTables[table] && p.Index != "runs_source"
+}
+
+// Every statement of every list, with any filters, finds what it needs by an index. The planner decides on real
+// statistics, with nothing forbidden to it.
+func TestPlansOfLists(t *testing.T) {
+	d := dbtest.Open(t)
+	require.NoError(t, dbseed.Fill(t.Context(), d.Pool, plannedRuns, func(string) {}))
+	var busy, quiet, person db.Owner
+	var large, small db.Repository
+	var latest db.Job
+	for query, model := range map[string]any{
+		"SELECT r.* FROM repositories r WHERE run_counter > 0 ORDER BY run_counter DESC LIMIT 1":                       &large,
+		"SELECT r.* FROM repositories r WHERE run_counter > 0 ORDER BY run_counter, id LIMIT 1":                        &small,
+		"SELECT o.* FROM owners o WHERE lower_login = 'seed-org-1'":                                                    &busy,
+		"SELECT o.* FROM owners o WHERE lower_login = 'seed-org-20'":                                                   &quiet,
+		"SELECT o.* FROM owners o JOIN runs r ON r.actor_id = o.id GROUP BY o.id ORDER BY count(*), o.id DESC LIMIT 1": &person,
+		"SELECT * FROM jobs WHERE task_id IS NOT NULL ORDER BY id DESC LIMIT 1":                                        &latest,
+	} {
+		require.NoError(t, d.NewRaw(query).Scan(t.Context(), model))
+	}
+	asked := &recorder{}
+	d.DB = d.WithQueryHook(asked)
+
+	check := func(name string, everything bool, list func() error) {
+		t.Helper()
+		asked.queries = nil
+		require.NoError(t, list(), name)
+		require.NotEmpty(t, asked.queries)
+		for _, query := range asked.queries {
+			require.Empty(t, explain(t, d, query).faults(everything), "%s: %s", name, query)
+		}
+	}
+	pages := []db.Page{{Limit: 50}, {Offset: 1200, Limit: 50}, {Limit: 50, Keyset: true, After: 3000}}
+	for _, scope := range []db.RunFilter{{}, {OwnerID: busy.ID}, {OwnerID: quiet.ID}, {RepoID: large.ID}, {RepoID: small.ID}} {
+		for i, f := range combinations(scope, person.ID) {
+			everything := i == 0 && scope.OwnerID == 0 && scope.RepoID == 0
+			for _, f.Page = range pages {
+				check(fmt.Sprintf("runs %+v", f), everything, func() error { _, _, err := d.Runs(t.Context(), f); return err })
+			}
+		}
+	}
+	for _, f := range []db.JobFilter{{}, {OwnerID: busy.ID}, {OwnerID: quiet.ID}, {RepoID: large.ID}, {RepoID: small.ID}, {RunID: 77, Attempt: 1}} {
+		everything := f.OwnerID == 0 && f.RepoID == 0 && f.RunID == 0
+		for _, f.Statuses = range [][]ci.Status{nil, {ci.StatusRunning}, {ci.StatusSuccess, ci.StatusFailure, ci.StatusSkipped}} {
+			for _, f.Page = range pages {
+				check(fmt.Sprintf("jobs %+v", f), everything && len(f.Statuses) == 0, func() error { _, _, err := d.Jobs(t.Context(), f); return err })
+			}
+		}
+	}
+	for _, page := range pages {
+		check("tasks", false, func() error { _, _, err := d.Tasks(t.Context(), large.ID, page); return err })
+	}
+	check("run", false, func() error { _, err := d.Run(t.Context(), latest.RepoID, latest.RunID, 0); return err })
+	check("job", false, func() error { _, err := d.Job(t.Context(), latest.RepoID, latest.ID); return err })
+	check("tasks of job", false, func() error { _, _, err := d.JobTasks(t.Context(), &latest, db.Page{Limit: 50}); return err })
+	check("workflow", false, func() error { _, err := d.WorkflowRan(t.Context(), large.ID, "ci.yml", 0); return err })
+}
+
+// combinations are all ways to filter a scope.
+func combinations(scope db.RunFilter, actor int64) []db.RunFilter {
+	filters := []func(*db.RunFilter){
+		func(f *db.RunFilter) { f.Statuses = []ci.Status{ci.StatusRunning} },
+		func(f *db.RunFilter) {
+			f.Statuses = append(f.Statuses, ci.StatusSuccess, ci.StatusFailure, ci.StatusCancelled)
+		},
+		func(f *db.RunFilter) { f.Event = "schedule" },
+		func(f *db.RunFilter) { f.Ref = "refs/heads/main" },
+		func(f *db.RunFilter) { f.ActorID = actor },
+		func(f *db.RunFilter) { f.SHA = strings.Repeat("a1", 20) },
+	}
+	if scope.RepoID != 0 {
+		filters = append(filters, func(f *db.RunFilter) { f.WorkflowFile = "ci.yml"; f.SourceRepoID = new(int64) })
+	}
+	out := make([]db.RunFilter, 0, 1<<len(filters))
+	for set := range 1 << len(filters) {
+		f := scope
+		for i, apply := range filters {
+			if set&(1<<i) != 0 {
+				apply(&f)
+			}
+		}
+		out = append(out, f)
+	}
+	return out
+}

@@ -1,0 +1,189 @@
+package db
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/uptrace/bun"
+
+	"github.com/pawl-ci/pawl/internal/ci"
+)
+
+// seek reads a page of a list that may have millions of entries. It reads keys only, which stand in an index, and so can
+// pass over many without a look at the rows.
+type seek struct {
+	// streams are the queries whose rows together are the list; each can be read in the order of an index. They select
+	// nothing yet.
+	streams []*bun.SelectQuery
+	// key is the column that orders the list, in which no two entries are equal.
+	key string
+	// total counts the list.
+	total func(context.Context) (length, error)
+	desc  bool
+}
+
+// cut is the part of a seek to be read. Without a limit it is everything after the offset.
+type cut struct {
+	after         int64 // the key of the entry before; 0 for none
+	offset, limit int
+	desc          bool
+}
+
+// page returns the keys of a page, in order.
+func (s seek) page(ctx context.Context, d *DB, p Page) ([]int64, Listed, error) {
+	if p.Keyset {
+		return s.onward(ctx, d, cut{after: p.After, limit: p.Limit, desc: s.desc}, Listed{})
+	}
+	l, err := s.total(ctx)
+	switch {
+	case err != nil || (p.Offset >= l.Total && !l.Partial):
+		return nil, l.Listed, err
+	case l.Partial:
+		return s.onward(ctx, d, cut{offset: p.Offset, limit: p.Limit, desc: s.desc}, l.Listed)
+	}
+	keys, err := s.within(ctx, d, p, l)
+	return keys, l.Listed, err
+}
+
+// within reads a page of a list whose length is known. It asks for no more entries than there are, because a search for one
+// more would go through all of the rest.
+func (s seek) within(ctx context.Context, d *DB, p Page, l length) ([]int64, error) {
+	limit := l.Total - p.Offset
+	if p.Limit > 0 {
+		limit = min(limit, p.Limit)
+	}
+	c := l.nearest(p.Offset, limit, s.desc)
+	found, err := s.read(ctx, d, c)
+	if c.desc != s.desc {
+		slices.Reverse(found)
+	}
+	return found, err
+}
+
+// nearest finds the place from which the fewest entries have to be passed over to get to a page: an end of the list, or of
+// a block, before the page or behind it. From behind, the page is read backwards.
+func (l length) nearest(offset, limit int, desc bool) cut {
+	before, behind := cut{offset: offset, limit: limit, desc: desc}, cut{offset: l.Total - offset - limit, limit: limit, desc: !desc}
+	passed := 0
+	for i := range l.blocks {
+		b := l.blocks[i]
+		if desc {
+			b = l.blocks[len(l.blocks)-1-i]
+		}
+		if passed <= offset {
+			before.offset, before.after = offset-passed, b.edge(l.blockBits, desc)
+		}
+		passed += b.N
+		if passed >= offset+limit {
+			behind.offset, behind.after = passed-offset-limit, b.edge(l.blockBits, !desc)
+			break
+		}
+	}
+	if behind.offset < before.offset {
+		return behind
+	}
+	return before
+}
+
+// edge is the key just outside of a block: above it for who comes from there, else below.
+func (b block) edge(bits int, fromAbove bool) int64 {
+	if fromAbove {
+		return (b.Block + 1) << bits
+	}
+	return b.Block<<bits - 1
+}
+
+// onward reads one entry more than asked for, to know whether others follow.
+func (s seek) onward(ctx context.Context, d *DB, c cut, l Listed) ([]int64, Listed, error) {
+	limit := c.limit
+	if limit > 0 {
+		c.limit++
+	}
+	found, err := s.read(ctx, d, c)
+	if limit > 0 && len(found) > limit {
+		found = found[:limit]
+		l.Next = found[limit-1]
+	}
+	return found, l, err
+}
+
+func (s seek) read(ctx context.Context, d *DB, c cut) ([]int64, error) {
+	var found []int64
+	if err := s.query(d, c).Scan(ctx, &found); err != nil {
+		return nil, fmt.Errorf("seek: %w", err)
+	}
+	return found, nil
+}
+
+// query merges the streams. Each has an order and a limit of its own, from which Postgres sees that it need read no more
+// of an index than that.
+func (s seek) query(d *DB, c cut) *bun.SelectQuery {
+	if len(s.streams) == 1 {
+		return c.apply(s.streams[0].ColumnExpr(s.key), s.key).Offset(c.offset).Limit(c.limit)
+	}
+	streams := make([]any, len(s.streams))
+	for i, q := range s.streams {
+		q = c.apply(q.ColumnExpr(s.key+" AS key"), s.key)
+		if c.limit > 0 {
+			q = q.Limit(c.offset + c.limit)
+		}
+		streams[i] = q
+	}
+	union := strings.TrimSuffix(strings.Repeat("(?) UNION ALL ", len(streams)), " UNION ALL ")
+	merged := d.NewSelect().TableExpr("("+union+") AS u", streams...).ColumnExpr("u.key")
+	return cut{desc: c.desc}.apply(merged, "u.key").Offset(c.offset).Limit(c.limit)
+}
+
+// apply leaves what comes after a key, in order.
+func (c cut) apply(q *bun.SelectQuery, key string) *bun.SelectQuery {
+	order, behind := " ASC", " > ?"
+	if c.desc {
+		order, behind = " DESC", " < ?"
+	}
+	if c.after != 0 {
+		q = q.Where(key+behind, c.after)
+	}
+	return q.OrderExpr(key + order)
+}
+
+// byStatus has a stream made for each status, because an index that begins with the status is in order within one only.
+func byStatus(statuses []ci.Status, stream func([]ci.Status) *bun.SelectQuery) []*bun.SelectQuery {
+	distinct := slices.Compact(slices.Sorted(slices.Values(statuses)))
+	if len(distinct) < 2 {
+		return []*bun.SelectQuery{stream(distinct)}
+	}
+	out := make([]*bun.SelectQuery, len(distinct))
+	for i := range distinct {
+		out[i] = stream(distinct[i : i+1])
+	}
+	return out
+}
+
+// whereStatus leaves the rows of some statuses, or of all when none is named.
+func whereStatus(q *bun.SelectQuery, column string, statuses []ci.Status) *bun.SelectQuery {
+	switch len(statuses) {
+	case 0:
+		return q
+	case 1:
+		return q.Where(column+" = ?", statuses[0].String())
+	default:
+		return q.Where(column+" = ANY(?)", statusArray(statuses))
+	}
+}
+
+// arrange puts rows into the order of their keys. Those that are gone meanwhile are left out.
+func arrange[T any](keys []int64, rows []T, keyOf func(T) int64) []T {
+	found := make(map[int64]T, len(rows))
+	for _, row := range rows {
+		found[keyOf(row)] = row
+	}
+	out := make([]T, 0, len(rows))
+	for _, key := range keys {
+		if row, ok := found[key]; ok {
+			out = append(out, row)
+		}
+	}
+	return out
+}
