@@ -30,7 +30,7 @@ func TestACallerIsInTwoGates(t *testing.T) {
 	rows, err := f.GatesOf(t.Context(), first.attempt.ID)
 	require.NoError(t, err)
 	require.Equal(t, []db.GateRow{
-		{JobID: first.job.ID, State: db.GateHolding, Title: "deploy"}, {JobID: first.job.ID, State: db.GateHolding, Title: "other"},
+		{JobID: first.job.ID, State: db.GateHolding, Title: "deploy"}, {JobID: first.job.ID, Called: true, State: db.GateHolding, Title: "other"},
 	}, rows)
 
 	require.Equal(t, db.GatePending, second.enterJob(t, plain).State)

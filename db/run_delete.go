@@ -15,6 +15,7 @@ var ErrUnfinished = errors.New("not finished")
 // DeleteRun removes a run that has ended, with all that it owns: attempts, jobs, tasks, deployments, timeline, and what
 // administrators were told of it. In the same moment nobody sees its logs any more; their chunks, of which there may be
 // many, are left to DiscardLogs. Alerts stay that are still to be delivered: they are the administrators', not the run's.
+// Changes of status stay too, for the two days in which somebody may still follow them: they hold ids and words only.
 //
 // What its workflow or a runner still has to say finds no row and changes nothing. The runs that it returns have news.
 // Errors: ErrNotFound; ErrUnfinished when an attempt goes on, also one that was just made; ErrConflict when somebody holds
