@@ -9,6 +9,7 @@ const giteaVersion = "1.27.0"
 func (s *Server) metaRoutes() []endpoint {
 	return []endpoint{
 		{http.MethodGet, "/version", nil, getVersion},
+		{http.MethodGet, "/openapi.json", nil, getOpenAPI},
 	}
 }
 
