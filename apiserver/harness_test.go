@@ -173,6 +173,7 @@ func (c *client) do(method, path string, body any, header ...string) reply {
 	c.rig.t.Helper()
 	a := c.raw(method, "/api/v1"+path, body, header...)
 	checkAgainstSpec(c.rig.t, a, method, path)
+	checkAgainstOurs(c.rig.t, a, body)
 	return a
 }
 

@@ -11,6 +11,7 @@ func (s *Server) metaRoutes() []endpoint {
 		{http.MethodGet, "/version", nil, getVersion},
 		{http.MethodGet, "/settings/api", nil, getAPISettings},
 		{http.MethodGet, "/settings/repository", nil, getRepositorySettings},
+		{http.MethodGet, "/openapi.json", nil, getOpenAPI},
 	}
 }
 

@@ -33,6 +33,7 @@ func statusWord(status, conclusion string) string {
 func (s *Server) pageRoutes() []webRoute {
 	return []webRoute{
 		{http.MethodGet, "/", homePage},
+		{http.MethodGet, "/api/swagger", apiPage},
 		{http.MethodGet, "/{owner}/{repo}", repoPage},
 		{http.MethodGet, "/{owner}/{repo}/actions", repoPage},
 		{http.MethodGet, "/{owner}/{repo}/actions/runs/{run}", runPage},
