@@ -128,12 +128,12 @@ func TestWhatACallWaitsFor(t *testing.T) {
 			Reason: `deadlock: its own run is in the concurrency group "deploy-a" already, so that it would wait for ever`,
 		}},
 		"wrong inputs": {caller("with: {no: a}"), deploy, workflows.Admission{
-			Status: ci.StatusFailure,
+			Status: ci.StatusFailure, Class: ci.ErrorPermanent,
 			Reason: `ci.yml:4:11: the input "to" of deploy.yml is required`,
 		}},
 		"a group that cannot be evaluated": {
 			caller("with: {to: a}"), strings.Replace(deploy, "deploy-${{ inputs.to }}", "${{ fromJSON(inputs.to) }}", 1), workflows.Admission{
-				Status: ci.StatusFailure,
+				Status: ci.StatusFailure, Class: ci.ErrorPermanent,
 				Reason: "deploy.yml:2:18: fromJSON: invalid character 'a' looking for beginning of value",
 			}},
 		"nobody: there is no such file": {strings.Replace(caller("with: {to: a}"), "./deploy.yml", "./other.yml", 1), deploy, workflows.Admission{}},
