@@ -2,7 +2,6 @@ package db_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"testing"
 	"time"
 
@@ -109,7 +108,7 @@ func TestAuditListsUseIndexes(t *testing.T) {
 		query, args := db.AuditQuery(f)
 		var plan json.RawMessage
 		require.NoError(t, d.Pool.QueryRow(ctx, "EXPLAIN (FORMAT json) "+query, args...).Scan(&plan))
-		require.Contains(t, string(plan), `"Index Name": "`+name+`"`, fmt.Sprintf("%s", plan))
+		require.Contains(t, string(plan), `"Index Name": "`+name+`"`, string(plan))
 		require.NotContains(t, string(plan), `"Sort"`)
 	}
 }
