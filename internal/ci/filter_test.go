@@ -84,7 +84,7 @@ func TestPatternsDoNotBlowUp(t *testing.T) {
 	input := strings.Repeat("a/", 5000) + "y"
 	start := time.Now()
 	require.False(t, MatchFilter([]string{evil, strings.Repeat("a+", 500), strings.Repeat("**a", 300)}, []string{input}))
-	require.Less(t, time.Since(start), 5*time.Second)
+	require.Less(t, time.Since(start), time.Minute, "some milliseconds on an idle machine")
 }
 
 // TestPushFilter holds execution-semantics.md §9.3.

@@ -167,7 +167,7 @@ func TestDynamicMatrixErrors(t *testing.T) {
 	} {
 		start := time.Now()
 		_, err := parse(t, after("strategy: {matrix: "+tc.matrix+"}")).PlanJob("b", given(map[string]string{"m": tc.output}))
-		require.Less(t, time.Since(start), time.Second)
+		require.Less(t, time.Since(start), time.Minute, "some milliseconds on an idle machine")
 		var fault *Error
 		require.ErrorAs(t, err, &fault, tc.output)
 		require.Contains(t, err.Error(), tc.want)

@@ -103,7 +103,7 @@ func TestWrongKindsOfEveryKey(t *testing.T) {
 				if err == nil {
 					_, err = w.Plan(PlanContext{})
 				}
-				require.Less(t, time.Since(started), time.Second)
+				require.Less(t, time.Since(started), time.Minute, "some milliseconds on an idle machine")
 				if err == nil {
 					require.True(t, kind == "null" || slices.Contains(tc.good, kind), "no problem was found in:\n%s", src)
 					return

@@ -280,7 +280,7 @@ func TestHostileFiles(t *testing.T) {
 			runtime.ReadMemStats(&before)
 			start := time.Now()
 			require.Contains(t, strings.Join(problemsOf(t, tc.src), "\n"), tc.want)
-			require.Less(t, time.Since(start), 10*time.Second, "about half a second on an idle machine; the race detector makes it five times that")
+			require.Less(t, time.Since(start), time.Minute, "about half a second on an idle machine")
 			runtime.ReadMemStats(&after)
 			require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(1<<30), "all that was ever allocated; little of it at a time")
 		})

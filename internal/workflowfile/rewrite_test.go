@@ -3,7 +3,6 @@ package workflowfile
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
@@ -142,10 +141,8 @@ func TestCalleePayloadsAreBounded(t *testing.T) {
 		steps.WriteString("      - run: ${{ inputs.a }} ${{ inputs['a'] }}\n")
 	}
 	src := "on: workflow_call\njobs:\n  a:\n    steps:\n" + steps.String()
-	start := time.Now()
 	_, err := parse(t, src).Plan(PlanContext{Call: true, Inputs: map[string]any{"a": strings.Repeat("x", 1_000_000)}})
 	require.EqualError(t, err, "ci.yml:3:3: the jobs of the run have more than 67108864 bytes together")
-	require.Less(t, time.Since(start), 5*time.Second)
 	p := plan(t, src, PlanContext{Call: true, Inputs: map[string]any{"a": strings.Repeat("x", 10_000), "b": strings.Repeat("y", 10_000)}})
 	require.Less(t, len(p.Jobs[0].Payload), 17_000_000, "a property has its own value only")
 }
