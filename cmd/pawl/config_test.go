@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net"
 	"os"
 	"path/filepath"
 	"testing"
@@ -139,4 +140,16 @@ func TestDevSecretIsMadeOnceAndKeptPrivate(t *testing.T) {
 	info, err := os.Stat(secretKeyFile(dir))
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+}
+
+func TestLinksLeadToWhereTheServerListens(t *testing.T) {
+	for listens, want := range map[string]string{
+		"127.0.0.1:3000": "http://127.0.0.1:3000", "[::1]:3000": "http://[::1]:3000", "0.0.0.0:3000": "http://localhost:3000",
+		"[::]:3000": "http://localhost:3000",
+	} {
+		addr, err := net.ResolveTCPAddr("tcp", listens)
+		require.NoError(t, err)
+		require.Equal(t, want, linkURL(serverConfig{}, addr))
+		require.Equal(t, "https://pawl.example", linkURL(serverConfig{RootURL: "https://pawl.example/"}, addr))
+	}
 }

@@ -213,16 +213,19 @@ func (k keys) vault(d *db.DB) *vault.Vault {
 	return &vault.Vault{DB: d, Keys: k.seals, Tokens: k.tokens}
 }
 
-// linkURL is the address in event payloads, which no request can tell.
+// linkURL is the address in event payloads, which no request can tell: that of the listener, unless it listens on all.
 func linkURL(c serverConfig, addr net.Addr) string {
 	if c.RootURL != "" {
 		return strings.TrimRight(c.RootURL, "/")
 	}
-	_, port, err := net.SplitHostPort(addr.String())
+	host, port, err := net.SplitHostPort(addr.String())
 	if err != nil {
 		return "http://localhost"
 	}
-	return "http://" + net.JoinHostPort("localhost", port)
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port)
 }
 
 func (p *serverPart) newGateway(b *backends, c serverConfig, k keys, tasks engine.Tasks, hub *loghub.Hub, proxies peer.Proxies) error {

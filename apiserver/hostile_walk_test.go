@@ -54,29 +54,6 @@ func namesIn(t *testing.T, pattern *regexp.Regexp) []string {
 	return names
 }
 
-// hostileHeaders are sent with every route.
-var hostileHeaders = []string{
-	"Authorization: Basic", "Authorization: Basic %%%", "Authorization: Basic Og==", "Authorization: Bearer \xff", "Authorization: Digest x",
-	"Sudo: nobody", "Sudo: \xff", "Range: bytes=9-1", "Range: bytes=0-0," + strings.Repeat("1-1,", 500), "If-None-Match: " + strings.Repeat(`"x",`, 2000),
-	"If-None-Match: *", "Accept-Encoding: gzip;q=NaN, *;q=-1", "X-Forwarded-For: " + strings.Repeat("::,", 2000), "X-Forwarded-Host: a b/<x>",
-	"Content-Type: multipart/form-data", "Content-Type: multipart/form-data; boundary=x", "Content-Type: application/x-www-form-urlencoded",
-	"Content-Type: \xff/;;=", "Content-Encoding: gzip", "Last-Event-ID: -9223372036854775809", "X-HTTP-Method-Override: DELETE",
-	"X-Request-Id: \xff\xfe", "Expect: 100-continue", "Origin: null", "Idempotency-Key: " + strings.Repeat("x", 5000),
-}
-
-// hostileJSON are the values that fields get.
-var hostileJSON = []string{
-	"null", "{}", "[]", `""`, `"\u0000"`, `"\ud800"`, `"x"`, "-1", "0", "1", "1.5", "1e400", "9223372036854775807", "9223372036854775808", "true",
-	`["\u0000"]`, "[null]", "[[]]", "[-1]", `{"":null}`, `"../../x"`, `"'; DROP TABLE runs; --"`, `"a\r\nSet-Cookie: x"`, `"` + strings.Repeat("é", 20_000) + `"`,
-	`"2026-13-45T99:99:99Z"`, `"http://169.254.169.254/"`, strings.Repeat("[", 5000) + strings.Repeat("]", 5000),
-}
-
-// wholeBodies are no objects, or objects that are too much.
-var wholeBodies = []string{
-	"", "{", "null", "[]", `"x"`, "\x00", "\xff\xfe\xfd", "{}{}", "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nb",
-	strings.Repeat(`{"a":`, 100_000), `{"name":"` + strings.Repeat("x", 1<<20) + `"}`, "a=b&" + strings.Repeat("c=&", 20_000), "%zz=%zz",
-}
-
 // walker sends hostile requests to the routes of one server.
 type walker struct {
 	t       *testing.T
@@ -87,7 +64,6 @@ type walker struct {
 	fields  []string
 	callers []*client
 	sent    int
-	tries   int // hostile values for each parameter of a path
 }
 
 func newWalker(t *testing.T) *walker {
@@ -100,25 +76,33 @@ func newWalker(t *testing.T) *walker {
 	job := r.jobs(run)[0]
 	task, _ := r.claim(job)
 	r.logger(task).append(true, "hello")
-	tries := 12
-	if testing.Short() {
-		tries = 3
+	root.do("PUT", repoPath(repo, "/environments/prod"), nil).wants(http.StatusOK)
+	for _, level := range []string{repoPath(repo, ""), "/orgs/acme", "/user"} {
+		root.do("POST", level+"/actions/variables/GOOD", `{"value":"x"}`).wants(http.StatusCreated)
 	}
+	good := map[string]string{
+		"owner": "root1", "repo": "demo", "org": "acme", "username": "root1", "workflow_id": "ci.yml", "token": "test%20read:misc",
+		"secretname": "GOOD", "variablename": "GOOD",
+		"run": fmt.Sprint(run.Run.ID), "job_id": fmt.Sprint(job.ID), "job": fmt.Sprint(job.ID), "attempt": "1", "name": "prod",
+		"sha": run.Run.SHA, "ref": "main", "branch": "main", "id": fmt.Sprint(repo.ID), "artifact_id": "1",
+		"path":      ".gitea/workflows/ci.yml",
+		"source_id": fmt.Sprint(repo.ID), "runner_id": fmt.Sprint(r.runner("r", db.Scope{}).ID),
+	}
+	hook := root.do("POST", repoPath(repo, "/hooks"), `{"type":"gitea","config":{"url":"http://example.com/","content_type":"json"}}`).wants(http.StatusCreated)
+	good["hook_id"] = fmt.Sprint(number(hook["id"]))
+	root.do("POST", repoPath(repo, "/hooks/%s/tests", good["hook_id"]), nil).wants(http.StatusNoContent)
+	good["delivery_id"] = fmt.Sprint(number(root.do("GET", repoPath(repo, "/hooks/%s/deliveries", good["hook_id"]), nil).list()[0].(map[string]any)["id"]))
+	r.withScopes(root.owner, "read:misc")
 	return &walker{
-		t: t, rig: r, tries: tries, random: rand.New(rand.NewPCG(1, 2)), queries: namesIn(t, queryName), fields: namesIn(t, fieldName),
-		callers: []*client{r.anonymous(), ben, root, root.with(basic("root1", password))},
-		good: map[string]string{
-			"owner": "root1", "repo": "demo", "org": "acme", "username": "root1", "workflow_id": "ci.yml", "run": fmt.Sprint(run.Run.ID),
-			"job_id": fmt.Sprint(job.ID), "job": fmt.Sprint(job.ID), "name": "prod", "sha": run.Run.SHA, "ref": "main", "branch": "main",
-			"path": ".gitea/workflows/ci.yml", "source_id": fmt.Sprint(repo.ID), "runner_id": fmt.Sprint(r.runner("r", db.Scope{}).ID),
-		},
+		t: t, rig: r, random: rand.New(rand.NewPCG(1, 2)), queries: namesIn(t, queryName), fields: namesIn(t, fieldName),
+		callers: []*client{r.anonymous(), ben, root, root.with(basic("root1", password))}, good: good,
 	}
 }
 
-// fill puts good values into a path, and 1 where none is known.
+// fill puts good values into a path; where none is known, the test of what is read fails.
 func (w *walker) fill(path string) string {
 	return anyParameter.ReplaceAllStringFunc(path, func(p string) string {
-		return cmp.Or(w.good[anyParameter.FindStringSubmatch(p)[1]], "1")
+		return w.good[anyParameter.FindStringSubmatch(p)[1]]
 	})
 }
 
@@ -164,13 +148,13 @@ func assertAnswer(t *testing.T, err error, method, path, header, body string) bo
 
 func (w *walker) pick(list []string) string { return list[w.random.IntN(len(list))] }
 
-// paths tries hostile values in the path, those of one route in turn with those of others.
+// paths tries hostile values for each parameter in turn, as one who may do all and as one who is unknown.
 func (w *walker) paths(route apiserver.Route) {
 	for _, p := range anyParameter.FindAllString(route.Path, -1) {
-		for range w.tries {
-			path := w.fill(strings.Replace(route.Path, p, w.pick(hostile), 1))
-			for _, c := range w.callers[:3] {
-				w.send(c, route.Method, path, "{}", "")
+		for _, value := range hostile {
+			path := w.fill(strings.Replace(route.Path, p, value, 1))
+			for _, c := range []*client{w.callers[0], w.callers[2]} {
+				w.send(c, route.Method, path, "{}", "Content-Type: application/json")
 			}
 		}
 	}
@@ -195,6 +179,21 @@ func (w *walker) query(route apiserver.Route) {
 	}
 }
 
+// read holds that the good values are good: a walk that only meets what is not there proves nothing. The one runner is the
+// instance's, the one webhook the repository's, there are no artifacts, and git wants a service.
+func (w *walker) read(route apiserver.Route) {
+	elsewhere := strings.Contains(route.Path, "{runner_id}") && !strings.Contains(route.Path, "/admin/") ||
+		strings.Contains(route.Path, "{hook_id}") && !strings.Contains(route.Path, "{repo}") ||
+		strings.Contains(route.Path, "{artifact_id}") || strings.Contains(route.Path, "info/refs")
+	path := w.fill(route.Path)
+	if strings.HasSuffix(path, "/search") {
+		path += "?q=hello"
+	}
+	if status := w.send(w.callers[3], route.Method, path, "", ""); !elsewhere {
+		require.Less(w.t, status, 400, "%s: the good values are not", path)
+	}
+}
+
 func (w *walker) headers(route apiserver.Route) {
 	for _, header := range hostileHeaders {
 		w.send(w.callers[2], route.Method, w.fill(route.Path), "", header)
@@ -204,7 +203,7 @@ func (w *walker) headers(route apiserver.Route) {
 // bodies tries bodies that are none, and objects with the fields that any handler knows.
 func (w *walker) bodies(route apiserver.Route) {
 	path := w.fill(route.Path)
-	for _, body := range wholeBodies {
+	for _, body := range slices.Concat(wholeBodies, craftedBodies) {
 		w.send(w.callers[3], route.Method, path, body, "Content-Type: application/json")
 	}
 	w.send(w.callers[3], route.Method, path, wholeBodies[8], "Content-Type: multipart/form-data; boundary=x")
@@ -259,13 +258,9 @@ func TestEveryRouteWithHostileRequests(t *testing.T) {
 	w := newWalker(t)
 	routes := w.rig.server.Routes()
 	slices.SortFunc(routes, byDanger)
-	reads, answered := 0, 0
 	for _, route := range routes {
 		if route.Method == http.MethodGet {
-			reads++
-			if w.send(w.callers[3], route.Method, w.fill(route.Path), "", "") < 400 {
-				answered++
-			}
+			w.read(route)
 		}
 		w.paths(route)
 		w.headers(route)
@@ -277,7 +272,6 @@ func TestEveryRouteWithHostileRequests(t *testing.T) {
 		w.slow(route)
 	}
 	t.Logf("%d requests to %d routes", w.sent, len(routes))
-	require.Greater(t, answered, reads/2, "the good values are not")
 	families, err := w.rig.registry.Gather()
 	require.NoError(t, err)
 	for _, f := range families {
