@@ -10,6 +10,7 @@ import (
 
 	"github.com/pawl-ci/pawl/db"
 	"github.com/pawl-ci/pawl/internal/accounts"
+	"github.com/pawl-ci/pawl/internal/cli"
 	"github.com/pawl-ci/pawl/internal/git"
 	"github.com/pawl-ci/pawl/internal/vault"
 )
@@ -67,15 +68,12 @@ func (b adminBase) withVault(ctx context.Context, entry db.AuditEntry, fn func(*
 	return recordCommand(ctx, d, entry, err)
 }
 
-// readPassword takes a password from PAWL_PASSWORD or standard input, so that it is in no argument list.
-func readPassword() (string, error) {
-	if p, ok := os.LookupEnv("PAWL_PASSWORD"); ok {
-		return p, nil
+// readHidden takes a password or a value from a variable or standard input, so that it is in no argument list.
+func readHidden(variable, prompt string) (string, error) {
+	if value, ok := os.LookupEnv(variable); ok {
+		return value, nil
 	}
-	fmt.Fprint(os.Stderr, "password: ")
-	var line string
-	_, err := fmt.Fscanln(os.Stdin, &line)
-	return strings.TrimSpace(line), err
+	return cli.ReadValue(cli.NewTerminal(), prompt)
 }
 
 type adminUser struct {
@@ -94,7 +92,7 @@ func (c *adminUser) Run(ctx context.Context, logger *slog.Logger) error {
 	}
 	if !c.NoPassword {
 		var err error
-		if u.Password, err = readPassword(); err != nil {
+		if u.Password, err = readHidden("PAWL_PASSWORD", "password: "); err != nil {
 			return err
 		}
 	}
@@ -115,7 +113,7 @@ type adminPassword struct {
 
 // Run sets the password.
 func (c *adminPassword) Run(ctx context.Context) error {
-	password, err := readPassword()
+	password, err := readHidden("PAWL_PASSWORD", "password: ")
 	if err != nil {
 		return err
 	}

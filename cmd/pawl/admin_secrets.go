@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -62,13 +62,16 @@ func (s adminScope) find(ctx context.Context, d *db.DB) (db.Scope, error) {
 	return db.Scope{OwnerID: owner.ID}, nil
 }
 
-// readValue takes a value from PAWL_VALUE or standard input, so that it is in no argument list.
-func readValue() (string, error) {
-	if v, ok := os.LookupEnv("PAWL_VALUE"); ok {
-		return v, nil
+// printColumns prints a line for each entry, its cells below each other.
+func printColumns[T any](list []T, cells func(T) []any) error {
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	for _, entry := range list {
+		for _, cell := range cells(entry) {
+			fmt.Fprint(w, cell, "\t")
+		}
+		fmt.Fprintln(w)
 	}
-	raw, err := io.ReadAll(os.Stdin)
-	return strings.TrimSuffix(string(raw), "\n"), err
+	return w.Flush()
 }
 
 type adminVariable struct {
@@ -87,7 +90,7 @@ type adminVariableSet struct {
 // Run makes the variable, or changes it.
 func (c *adminVariableSet) Run(ctx context.Context) (err error) {
 	if c.Value == "" {
-		if c.Value, err = readValue(); err != nil {
+		if c.Value, err = readHidden("PAWL_VALUE", "value: "); err != nil {
 			return err
 		}
 	}
@@ -122,11 +125,7 @@ func (c *adminVariableList) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-		for _, one := range list {
-			fmt.Fprintf(w, "%s\t%q\t%s\n", one.Name, one.Value, one.Description)
-		}
-		return w.Flush()
+		return printColumns(list, func(v *db.Variable) []any { return []any{v.Name, strconv.Quote(v.Value), v.Description} })
 	})
 }
 
@@ -155,7 +154,7 @@ type adminSecretSet struct {
 // Run sets the secret.
 func (c *adminSecretSet) Run(ctx context.Context) error {
 	return c.inOwn(ctx, c.about("secret.set", c.Name), func(v *vault.Vault, s db.Scope) error {
-		value, err := readValue()
+		value, err := readHidden("PAWL_VALUE", "value: ")
 		if err != nil {
 			return err
 		}
@@ -185,11 +184,7 @@ func (c *adminSecretList) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-		for _, one := range list {
-			fmt.Fprintf(w, "%s\t%s\n", one.Name, one.Description)
-		}
-		return w.Flush()
+		return printColumns(list, func(s *db.Secret) []any { return []any{s.Name, s.Description} })
 	})
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/pawl-ci/pawl/db"
+	"github.com/pawl-ci/pawl/internal/pacing"
 )
 
 const (
@@ -83,21 +84,14 @@ func New(c Config) (*Deliverer, error) {
 
 // Run delivers until ctx ends.
 func (d *Deliverer) Run(ctx context.Context) {
-	ticker := time.NewTicker(d.Every)
-	defer ticker.Stop()
 	if d.webhook != nil {
 		defer d.webhook.client.CloseIdleConnections()
 	}
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			if err := d.Pass(ctx); err != nil && ctx.Err() == nil {
-				d.Logger.WarnContext(ctx, "alerts", "error", err)
-			}
+	pacing.Every(ctx, d.Every, func(ctx context.Context) {
+		if err := d.Pass(ctx); err != nil && ctx.Err() == nil {
+			d.Logger.WarnContext(ctx, "alerts", "error", err)
 		}
-	}
+	})
 }
 
 // Pass delivers once what is due, counts what is left, and forgets what is old.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pawl-ci/pawl/db"
+	"github.com/pawl-ci/pawl/internal/pacing"
 )
 
 const (
@@ -27,18 +28,13 @@ func (s *Sweeper) Run(ctx context.Context) {
 	if s.Keep == 0 {
 		return
 	}
-	ticker := time.NewTicker(sweepEvery)
-	defer ticker.Stop()
-	for {
+	sweep := func(ctx context.Context) {
 		if err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
 			s.Log.WarnContext(ctx, "sweep audit log", "error", err)
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
 	}
+	sweep(ctx)
+	pacing.Every(ctx, sweepEvery, sweep)
 }
 
 // Sweep forgets all that is too old now.

@@ -145,7 +145,7 @@ func TestWhichServerIsMeant(t *testing.T) {
 
 func TestReadValueTakesTheLineEndOff(t *testing.T) {
 	for in, want := range map[string]string{"x\n": "x", "x": "x", "a\nb\n": "a\nb", "x\r\n": "x", " x ": " x ", "": ""} {
-		value, err := readValue(&Terminal{In: strings.NewReader(in)}, "")
+		value, err := ReadValue(&Terminal{In: strings.NewReader(in)}, "")
 		require.NoError(t, err)
 		require.Equal(t, want, value)
 	}

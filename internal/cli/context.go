@@ -95,7 +95,7 @@ func (c *contextAdd) server(t *Terminal) (server, error) {
 		return server{}, errNotARepo(c.Repo)
 	}
 	if c.Token == "" {
-		if c.Token, err = readValue(t, "token: "); err != nil {
+		if c.Token, err = ReadValue(t, "token: "); err != nil {
 			return server{}, err
 		}
 	}

@@ -12,9 +12,9 @@ import (
 // maxValue bounds what is read as the value of a secret, a variable or a token; the server takes 64 KiB.
 const maxValue = 1 << 20
 
-// readValue reads a value from standard input: on a terminal one line that is not shown, else all of it without the
+// ReadValue reads a value from standard input: on a terminal one line that is not shown, else all of it without the
 // line break at its end. Values come this way, and never as an argument that other users of the machine could see.
-func readValue(t *Terminal, prompt string) (string, error) {
+func ReadValue(t *Terminal, prompt string) (string, error) {
 	if f, ok := t.In.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		fmt.Fprint(t.Err, prompt)
 		value, err := term.ReadPassword(int(f.Fd()))

@@ -44,7 +44,7 @@ type secretSet struct {
 
 // Run sets the secret.
 func (c *secretSet) Run(ctx context.Context, t *Terminal) error {
-	value, err := readValue(t, "value: ")
+	value, err := ReadValue(t, "value: ")
 	if err != nil {
 		return err
 	}

@@ -53,7 +53,7 @@ type variableSet struct {
 // Run sets the variable.
 func (c *variableSet) Run(ctx context.Context, t *Terminal) error {
 	if c.Value == nil {
-		value, err := readValue(t, "value: ")
+		value, err := ReadValue(t, "value: ")
 		if err != nil {
 			return err
 		}

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pawl-ci/pawl/db"
+	"github.com/pawl-ci/pawl/internal/pacing"
 )
 
 const (
@@ -89,18 +90,11 @@ func NewFanout(c Config) (*Fanout, error) {
 // Run works until ctx ends, and then lets another process go on.
 func (f *Fanout) Run(ctx context.Context) {
 	defer f.release(ctx)
-	ticker := time.NewTicker(f.Every)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			if err := f.Pass(ctx); err != nil && ctx.Err() == nil {
-				f.Logger.WarnContext(ctx, "webhooks", "error", err)
-			}
+	pacing.Every(ctx, f.Every, func(ctx context.Context) {
+		if err := f.Pass(ctx); err != nil && ctx.Err() == nil {
+			f.Logger.WarnContext(ctx, "webhooks", "error", err)
 		}
-	}
+	})
 }
 
 // releaseLimit is how long giving the lease back may take.

@@ -1,10 +1,10 @@
-// Package pacing makes repetitions of the same thing rarer and rarer. What is repeated here are signals of workflows:
-// each takes a place in a history, of which there is a limited number, and workers may be away for long.
+// Package pacing says when things are done again: at an interval (Every), or rarer and rarer (Pacer).
 package pacing
 
 import "time"
 
-// Pacer remembers when items of type T may be repeated. It remembers only those of the last list that it saw, so that
+// Pacer makes repetitions of the same thing rarer. What is repeated here are signals of workflows: each takes a place in a
+// history, of which there is a limited number, and workers may be away for long. It remembers when items of type T may be repeated. It remembers only those of the last list that it saw, so that
 // its memory is bounded by the longest list. It is not safe for concurrent use.
 type Pacer[T any] struct {
 	first, most time.Duration

@@ -121,16 +121,7 @@ const (
 
 // Run makes passes until ctx ends.
 func (r *Reconciler) Run(ctx context.Context) {
-	ticker := time.NewTicker(r.Every)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			r.Pass(ctx)
-		}
-	}
+	pacing.Every(ctx, r.Every, r.Pass)
 }
 
 // lockKey names the advisory lock of the reconcilers.

@@ -1,0 +1,26 @@
+package pacing
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestEvery(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		ctx, cancel := context.WithCancel(t.Context())
+		var at []time.Duration
+		Every(ctx, time.Minute, func(context.Context) {
+			at = append(at, time.Since(begin))
+			time.Sleep(90 * time.Second) // longer than the interval
+			if len(at) == 3 {
+				cancel()
+			}
+		})
+		require.Equal(t, []time.Duration{time.Minute, 150 * time.Second, 240 * time.Second}, at)
+	})
+}
