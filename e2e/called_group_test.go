@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -29,7 +28,7 @@ jobs:
   call:
     uses: %s/%s/.gitea/workflows/deploy.yml@main
     with: {to: prod}
-`, strings.Replace(p.URL, "127.0.0.1", "localhost", 1), p.repo), // its address when it has no --root-url
+`, p.URL, p.repo),
 		".gitea/workflows/stuck.yml": `on: workflow_dispatch
 concurrency: Deploy-Prod
 jobs:
