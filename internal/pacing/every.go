@@ -6,7 +6,7 @@ import (
 )
 
 // Every does something at each interval, for the first time after the first one, until ctx ends. What takes longer than an
-// interval delays the next time and is not done twice at once.
+// interval delays the next time and is not done twice at once. It is not done any more once ctx has ended.
 func Every(ctx context.Context, interval time.Duration, do func(context.Context)) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
@@ -15,6 +15,9 @@ func Every(ctx context.Context, interval time.Duration, do func(context.Context)
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
+			if ctx.Err() != nil { // both were ready, and select takes any
+				return
+			}
 			do(ctx)
 		}
 	}

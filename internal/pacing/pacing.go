@@ -4,8 +4,9 @@ package pacing
 import "time"
 
 // Pacer makes repetitions of the same thing rarer. What is repeated here are signals of workflows: each takes a place in a
-// history, of which there is a limited number, and workers may be away for long. It remembers when items of type T may be repeated. It remembers only those of the last list that it saw, so that
-// its memory is bounded by the longest list. It is not safe for concurrent use.
+// history, of which there is a limited number, and workers may be away for long. It remembers when items of type T may be
+// repeated, and only those of the last list that it saw, so that its memory is bounded by the longest list. It is not safe
+// for concurrent use.
 type Pacer[T any] struct {
 	first, most time.Duration
 	id          func(T) int64
