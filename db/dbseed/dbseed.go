@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -111,16 +112,46 @@ func dropIndexes(ctx context.Context, tx pgx.Tx) ([]index, error) {
 	return indexes, nil
 }
 
+// seededTables are those that the script fills, and that the counts are in.
+var seededTables = []string{
+	"owners", "org_members", "repositories", "runners", "runs", "attempts", "jobs", "offers", "tasks", "list_counts", "list_deltas",
+}
+
 // vacuum does what the server would do in time by itself: lists are read from indexes only where the rows are known to be
-// visible to all.
+// visible to all. Whoever waited for the tables while they were filled may still see the time before; then it is done again.
 func vacuum(ctx context.Context, c *pgx.Conn, progress func(string)) error {
-	for _, table := range []string{
-		"owners", "org_members", "repositories", "runners", "runs", "attempts", "jobs", "offers", "tasks", "list_counts", "list_deltas",
-	} {
+	for _, table := range seededTables {
 		progress("vacuum " + table)
-		if _, err := c.Exec(ctx, "VACUUM (ANALYZE) "+table); err != nil {
-			return fmt.Errorf("vacuum %s: %w", table, err)
+		for range 60 {
+			visible, err := vacuumTable(ctx, c, table)
+			if err != nil {
+				return fmt.Errorf("vacuum %s: %w", table, err)
+			}
+			if visible {
+				break
+			}
+			if err := pause(ctx, time.Second); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// vacuumTable tells whether most pages of the table are visible to all afterwards.
+func vacuumTable(ctx context.Context, c *pgx.Conn, table string) (visible bool, err error) {
+	if _, err = c.Exec(ctx, "VACUUM (ANALYZE) "+table); err != nil {
+		return false, err
+	}
+	err = c.QueryRow(ctx, `SELECT relallvisible >= relpages / 2 FROM pg_class WHERE oid = $1::text::regclass`, table).Scan(&visible)
+	return visible, err
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
 }

@@ -50,7 +50,7 @@ INSERT INTO label_sets (labels) VALUES ('{linux}') ON CONFLICT DO NOTHING;
 
 -- part: runs
 -- Few repositories have most of the runs: the first one of five. A run has one to nine jobs, five on average. The latest
--- three in a thousand have not ended.
+-- three in ten thousand have not ended.
 CREATE TEMP TABLE seed_runs AS
 SELECT g.n, r.id AS repo_id, r.owner_id, row_number() OVER (PARTITION BY r.id ORDER BY g.n) AS run_number, g.event, g.jobs,
     CASE
@@ -66,7 +66,7 @@ SELECT g.n, r.id AS repo_id, r.owner_id, row_number() OVER (PARTITION BY r.id OR
     md5(r.id || ' ' || g.n / 20) || '00000000' AS sha,
     CASE WHEN g.event = 'schedule' THEN -2 ELSE u.id END AS actor_id,
     CASE
-        WHEN g.n > g.total * 0.997 THEN pg_temp.pick(pg_temp.draw(g.n, 7), '{waiting,blocked,running,cancelling}', '{0.4,0.5,0.98}')
+        WHEN g.n > g.total - greatest(24, g.total * 0.0003) THEN pg_temp.pick(pg_temp.draw(g.n, 7), '{waiting,blocked,running,cancelling}', '{0.4,0.5,0.98}')
         ELSE pg_temp.pick(pg_temp.draw(g.n, 7), '{success,failure,cancelled,skipped}', '{0.74,0.93,0.98}')
     END AS status,
     CASE WHEN pg_temp.draw(g.n, 8) < 0.05 THEN 2 ELSE 1 END AS attempt,
