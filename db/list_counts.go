@@ -9,8 +9,8 @@ import (
 	"github.com/pawl-ci/pawl/internal/ci"
 )
 
-// CountLimit is how far a list is counted that is filtered by what no count is kept of.
-const CountLimit = 5_000
+// CountLimit is how far a list is counted that is filtered by what no count is kept of. GitHub returns no more of such a list.
+const CountLimit = 1_000
 
 // The keys of a list are counted in blocks of a power of two (list_block in the migration).
 const (
