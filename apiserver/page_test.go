@@ -2,7 +2,6 @@ package apiserver_test
 
 import (
 	"encoding/base64"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -126,7 +125,7 @@ func TestListsThatAreNotCountedToTheEnd(t *testing.T) {
 	require.NotContains(t, a.Header.Get("Link"), `rel="last"`)
 	require.Contains(t, nextLink(t, a), "page=3")
 	require.Contains(t, a.Header.Get("Link"), `rel="prev"`)
-	end := anna.do("GET", repoPath(repo, fmt.Sprintf("/actions/runs?branch=x&limit=50&page=%d", db.CountLimit/50+1)), nil)
+	end := anna.do("GET", repoPath(repo, "/actions/runs?branch=x&limit=50&page=%d", db.CountLimit/50+1), nil)
 	end.wants(http.StatusOK)
 	require.Empty(t, nextLink(t, end))
 	all := anna.do("GET", repoPath(repo, "/actions/runs"), nil)
