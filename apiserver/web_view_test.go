@@ -209,6 +209,10 @@ func TestBadge(t *testing.T) {
 	require.NotContains(t, hostile, "<script")
 	require.Less(t, len(hostile), 2000)
 
+	anna.push(repo, "main", map[string]string{".gitea/workflows/sub/deep.yml": "on: push\njobs: {a: {runs-on: x, steps: [{run: x}]}}\n"})
+	deep := anna.do("GET", repoPath(repo, "/actions/workflows/sub%%2Fdeep.yml"), nil).wants(http.StatusOK)
+	require.Contains(t, badge(strings.TrimPrefix(deep["badge_url"].(string), r.url)), "deep: waiting", "in a directory")
+
 	a := anna.raw("GET", path, nil)
 	require.Equal(t, "public, max-age=30, must-revalidate", a.Header.Get("Cache-Control"))
 	anna.raw("GET", path, nil, "If-None-Match", a.Header.Get("ETag")).wants(http.StatusNotModified)
