@@ -48,6 +48,9 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 	require.ErrorContains(t, err, "try again in 3s")
 	require.Equal(t, exitAway, ExitStatus(err))
 
+	_, _, err = f.pawl(Terminal{}, "secret", "list", "--user")
+	require.ErrorContains(t, err, "servers do not list them")
+
 	s := &session{Client: &client.Client{URL: "http://a"}}
 	for _, status := range []int{http.StatusUnauthorized, http.StatusNotFound} {
 		err = s.explain(t.Context(), &client.Error{Status: status})
