@@ -17,7 +17,7 @@ func TestTidyPaths(t *testing.T) {
 	h := apiserver.TidyPaths(mux)
 	for asked, want := range map[string]string{
 		"/api/v1/user": "/api/v1/user", "/api/v1/user/": "/api/v1/user", "//api/v1/user": "/api/v1/user",
-		"/api//v1///user//": "/api/v1/user", "/": "/", "//": "/",
+		"/api//v1///user//": "/api/v1/user", "/": "/",
 		"/a/b/workflows/sub%2Fx.yml/": "/a/b/workflows/sub%2Fx.yml", "//a/%2F%2F/b%20c/": "/a/%2F%2F/b%20c",
 	} {
 		answer := httptest.NewRecorder()
@@ -25,5 +25,10 @@ func TestTidyPaths(t *testing.T) {
 		require.Equal(t, http.StatusOK, answer.Code, asked)
 		require.Equal(t, want, path, asked)
 		require.Equal(t, "x=//", query)
+	}
+	for _, private := range []string{"//metrics", "/metrics/", "/metrics//"} {
+		path = ""
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "http://pawl.example"+private, nil))
+		require.NotEqual(t, "/metrics", path, private)
 	}
 }
