@@ -182,6 +182,16 @@ func (c *call) checkScope(category accounts.Category) error {
 	return requireScope(c.caller.scopes, category, write)
 }
 
+// mayWrite wants the scope of a write for a read below the path: what is read lets its reader change things.
+func mayWrite(path string) guard {
+	return func(c *call) error {
+		if c.caller.scopes == nil {
+			return nil
+		}
+		return requireScope(c.caller.scopes, scopeCategory(path), true)
+	}
+}
+
 func requireScope(scopes accounts.Scopes, category accounts.Category, write bool) error {
 	if scopes.Allow(category, write) {
 		return nil

@@ -15,7 +15,8 @@ import (
 )
 
 func (s *Server) badgeRoutes() []webRoute {
-	return []webRoute{{http.MethodGet, "/{owner}/{repo}/actions/workflows/{workflow_id}/badge.svg", serveBadge}}
+	// Addresses of badges have the slashes of a file in a directory as they are.
+	return []webRoute{{http.MethodGet, "/{owner}/{repo}/actions/workflows/{workflow_id:.+}/badge.svg", serveBadge}}
 }
 
 // badgeMaxAge is for how many seconds a badge may be shown without a look at whether it has changed.

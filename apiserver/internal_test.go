@@ -78,6 +78,13 @@ func TestRootURL(t *testing.T) {
 	}
 }
 
+func TestRootPath(t *testing.T) {
+	for root, want := range map[string]string{"": "", "https://ci.example": "", "https://host.example/a%2Fb/ci": "/a%2Fb/ci"} {
+		c := &call{server: &Server{Config: Config{RootURL: root}}, r: httptest.NewRequest(http.MethodGet, "/", nil)}
+		require.Equal(t, want, c.rootPath())
+	}
+}
+
 func TestRecovered(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	panics, err := newPanicCounter(registry)

@@ -67,6 +67,18 @@ func (l links) environment(name string) string {
 	return l.api + "/environments/" + url.PathEscape(name)
 }
 
+// rootPath is what the paths of all addresses begin with; empty unless the server is below another's path.
+func (c *call) rootPath() string {
+	root, err := url.Parse(c.server.rootURL(c.r))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSuffix(root.EscapedPath(), "/")
+}
+
+// pathLinks are links without the server, as the web routes have them: their clients put its address before.
+func (c *call) pathLinks() links { return repoLinks(c.rootPath(), c.repo) }
+
 // temporal is the address of the history of an attempt in the Temporal UI; empty without one.
 func (s *Server) temporal(run int64, attempt int) string {
 	if s.TemporalUIURL == "" {

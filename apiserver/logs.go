@@ -54,7 +54,7 @@ func (c *call) downloadLog(v *db.JobView, task *db.Task) error {
 	h := c.w.Header()
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": logName(v, task.ID)}))
+	h.Set("Content-Disposition", attachment(logName(v, task.ID)))
 	http.ServeContent(c.w, c.r, "", time.Time{}, reader)
 	reader.logFailure()
 	return nil
@@ -116,6 +116,16 @@ func logFault(err error) error {
 		return fault.NotFound("logs not found")
 	}
 	return err
+}
+
+// attachment is the header Content-Disposition of a file. A name is quoted even where it need not be, as Gitea does: clients
+// look for the quotes.
+func attachment(name string) string {
+	header := mime.FormatMediaType("attachment", map[string]string{"filename": name})
+	if bare, found := strings.CutPrefix(header, "attachment; filename="); found && !strings.HasPrefix(bare, `"`) {
+		return `attachment; filename="` + bare + `"`
+	}
+	return header
 }
 
 // logName is <workflow>-<job>-<task>.log.

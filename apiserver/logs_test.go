@@ -74,7 +74,7 @@ func TestLogDownload(t *testing.T) {
 	a.wants(http.StatusOK)
 	require.Equal(t, "2026-01-02T03:04:05.6789000Z hello\n2026-01-02T03:04:05.6799000Z two\\nlines\n", string(a.body))
 	require.Equal(t, "text/plain; charset=utf-8", a.Header.Get("Content-Type"))
-	require.Equal(t, fmt.Sprintf("attachment; filename=ci-build-%d.log", task), a.Header.Get("Content-Disposition"))
+	require.Equal(t, fmt.Sprintf(`attachment; filename="ci-build-%d.log"`, task), a.Header.Get("Content-Disposition"))
 	require.EqualValues(t, len(text), a.ContentLength)
 
 	for range 40 { // more than one page of chunks

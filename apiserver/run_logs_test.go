@@ -69,7 +69,7 @@ func TestZipOfARun(t *testing.T) {
 	a := anna.do("GET", path, nil)
 	a.wants(http.StatusOK)
 	require.Equal(t, "application/zip", a.Header.Get("Content-Type"))
-	require.Equal(t, fmt.Sprintf("attachment; filename=w-%d-1.zip", run.RunNumber), a.Header.Get("Content-Disposition"))
+	require.Equal(t, fmt.Sprintf(`attachment; filename="w-%d-1.zip"`, run.RunNumber), a.Header.Get("Content-Disposition"))
 	names, files := unzip(t, a.body)
 	require.Equal(t, []string{
 		"0_build.txt", "1_build.txt", "2_.._.._etc_passwd.txt", "3_a_b_c________.txt", "4_" + strings.Repeat("é", 50) + ".txt", "5_.txt",

@@ -32,10 +32,11 @@ func (s *Server) runnerRoutes() []endpoint {
 	for _, level := range runnerLevels() {
 		runners := level.prefix + "/actions/runners"
 		one := runners + "/{runner_id}"
+		readsToken := append([]guard{mayWrite(runners)}, level.guards...)
 		out = append(out,
 			endpoint{http.MethodGet, runners, level.guards, level.list},
 			endpoint{http.MethodPost, runners + "/registration-token", level.guards, level.registrationToken},
-			endpoint{http.MethodGet, runners + "/registration-token", level.guards, level.registrationToken},
+			endpoint{http.MethodGet, runners + "/registration-token", readsToken, level.registrationToken},
 			endpoint{http.MethodGet, one, level.guards, level.get},
 			endpoint{http.MethodPatch, one, level.guards, level.edit},
 			endpoint{http.MethodDelete, one, level.guards, level.remove},

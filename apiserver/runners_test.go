@@ -82,3 +82,27 @@ func TestRunnersOfAllLevels(t *testing.T) {
 	anna.do("GET", fmt.Sprintf("/user/actions/runners/%d", own), nil).wants(http.StatusNotFound)
 	anna.do("PATCH", "/user/actions/runners/x", `{"disabled":true}`).wants(http.StatusNotFound)
 }
+
+// Who has a registration token can have jobs with their secrets run on a machine of their own: reading is not enough.
+func TestRegistrationTokensNeedTheScopeOfAWrite(t *testing.T) {
+	r := newRig(t)
+	anna, root := r.user("anna"), r.user("root1", true)
+	repo := anna.repo("demo", true)
+	anna.do("POST", "/orgs", `{"username":"acme"}`).wants(http.StatusCreated)
+	for prefix, level := range map[string]struct {
+		client   *client
+		category string
+	}{
+		repoPath(repo, ""): {anna, "repository"}, "/orgs/acme": {anna, "organization"},
+		"/user": {anna, "user"}, "/admin": {root, "admin"},
+	} {
+		path := prefix + "/actions/runners/registration-token"
+		reads := r.withScopes(level.client.owner, "read:"+level.category)
+		writes := r.withScopes(level.client.owner, "write:"+level.category)
+		for _, method := range []string{"GET", "POST"} {
+			reads.do(method, path, nil).refused(http.StatusForbidden, fmt.Sprintf(
+				"token does not have at least one of required scope(s), required=[write:%s], token scope=read:%[1]s", level.category))
+			writes.do(method, path, nil).wants(http.StatusOK)
+		}
+	}
+}

@@ -130,7 +130,7 @@ func (v *view) run() (viewRun, error) {
 	if err != nil {
 		return viewRun{}, err
 	}
-	l := c.links()
+	l := c.pathLinks()
 	done := v.latest.Status.Terminal()
 	out := viewRun{
 		RepoID: c.repo.ID, Link: l.runHTML(r.ID), ViewLink: l.runHTML(r.ID), Index: r.RunNumber, Title: r.Title,
@@ -182,12 +182,12 @@ const shortSHA = 10
 func (v *view) commit() viewCommit {
 	c, r := v.call, v.shown.Run
 	name, _ := ci.ShortRef(r.Ref)
-	html := c.links().html
+	html := c.pathLinks().html
 	out := viewCommit{ShortSHA: r.SHA[:min(shortSHA, len(r.SHA))], Link: html + "/commit/" + r.SHA}
 	out.Branch.Name, out.Branch.Link = name, html+"/src/branch/"+escapePath(name)
 	if v.shown.Actor != nil {
 		out.Pusher.DisplayName = v.shown.Actor.Login
-		out.Pusher.Link = c.server.rootURL(c.r) + "/" + v.shown.Actor.Login
+		out.Pusher.Link = c.rootPath() + "/" + v.shown.Actor.Login
 	}
 	return out
 }

@@ -81,9 +81,10 @@ func TestViewPoll(t *testing.T) {
 	require.Equal(t, []any{"ci.yml", 1.0, "push", false, float64(repo.ID)}, []any{
 		shown["workflowID"], shown["runAttempt"], shown["triggerEvent"], shown["isSchedule"], shown["repoId"],
 	})
-	require.Equal(t, r.url+runPath, shown["link"])
+	require.Equal(t, runPath, shown["link"], "a path, as Gitea has it")
+	require.Equal(t, "/anna", shown["commit"].(map[string]any)["pusher"].(map[string]any)["link"])
 	jobs := shown["jobs"].([]any)
-	require.Equal(t, []any{float64(job.ID), "build", r.url + path, []any{}}, []any{
+	require.Equal(t, []any{float64(job.ID), "build", path, []any{}}, []any{
 		jobs[0].(map[string]any)["id"], jobs[0].(map[string]any)["jobId"], jobs[0].(map[string]any)["link"], jobs[0].(map[string]any)["needs"],
 	})
 	require.Equal(t, "main", shown["commit"].(map[string]any)["branch"].(map[string]any)["name"])
@@ -208,6 +209,10 @@ func TestBadge(t *testing.T) {
 	hostile := badge(strings.Replace(path, "ci.yml", "%3Cscript%3E%26%22'%01"+strings.Repeat("x", 500), 1))
 	require.NotContains(t, hostile, "<script")
 	require.Less(t, len(hostile), 2000)
+
+	anna.push(repo, "main", map[string]string{".gitea/workflows/sub/deep.yml": "on: push\njobs: {a: {runs-on: x, steps: [{run: x}]}}\n"})
+	deep := anna.do("GET", repoPath(repo, "/actions/workflows/sub%%2Fdeep.yml"), nil).wants(http.StatusOK)
+	require.Contains(t, badge(strings.TrimPrefix(deep["badge_url"].(string), r.url)), "deep: waiting", "in a directory")
 
 	a := anna.raw("GET", path, nil)
 	require.Equal(t, "public, max-age=30, must-revalidate", a.Header.Get("Cache-Control"))

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/pawl-ci/pawl/internal/client"
 )
 
 // terminal runs the program as the user of a project does, with contexts of its own.
@@ -110,6 +112,11 @@ func TestCommandLine(t *testing.T) {
 	require.Contains(t, c.must(t, "", "run", "logs", run, "--job", "greet"), "\nhello world=1\n")
 	require.Contains(t, c.must(t, "", "run", "logs", run, "--failed"), "Process completed with exit code 3")
 	require.Contains(t, c.must(t, "", "run", "timeline", run), "claimed")
+	require.Contains(t, c.must(t, "", "run", "logs", run, "--job", "greet", "--step", "0"), "hello world=1\n")
+	require.Contains(t, c.must(t, "", "run", "search", run, "HELLO WORLD", "-i"), "greet\t")
+	_, errs, ok = c.pawl(t, "", "run", "search", run, "what nobody said")
+	require.False(t, ok)
+	require.Contains(t, errs, "no line of the logs")
 
 	require.Equal(t, run, c.id(t, "run", "run", "rerun", run, "--failed"))
 	require.Contains(t, c.must(t, "", "run", "logs", run, "-f"), "wrong")
@@ -125,6 +132,16 @@ func TestCommandLine(t *testing.T) {
 	require.False(t, ok)
 	require.Contains(t, errs, "disabled")
 	c.must(t, "", "workflow", "enable", "ci.yml")
+
+	_, errs, ok = c.pawl(t, "y\n", "run", "delete", run)
+	require.False(t, ok, "nobody is at a terminal")
+	require.Contains(t, errs, "--yes")
+	require.Contains(t, c.must(t, "", "run", "delete", run, "--yes"), "deleted")
+	_, errs, ok = c.pawl(t, "", "run", "view", run)
+	require.False(t, ok)
+	require.Contains(t, errs, "not found")
+	_, err := (&client.Client{URL: p.URL + "/", Token: p.Token}).Me(t.Context())
+	require.NoError(t, err, "an address with a slash at its end")
 
 	require.Contains(t, c.must(t, "", "runner", "list", "--instance"), "ubuntu-latest")
 	require.Len(t, strings.TrimSpace(c.must(t, "", "runner", "token")), 40)

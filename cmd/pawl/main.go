@@ -56,7 +56,7 @@ func main() {
 	k.BindTo(ctx, (*context.Context)(nil))
 	if err := k.Run(logger, cli.NewTerminal()); err != nil && !errors.Is(err, context.Canceled) {
 		fmt.Fprintln(os.Stderr, "pawl:", err)
-		os.Exit(1)
+		os.Exit(cli.ExitStatus(err))
 	}
 }
 

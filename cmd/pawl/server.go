@@ -247,8 +247,9 @@ func (p *serverPart) routes() http.Handler {
 	mux := http.NewServeMux()
 	p.base.mountOperations(mux)
 	mux.Handle(runnergw.Prefix+"/", p.gateway.Handler())
+	mux.Handle(runnergw.Prefix, http.NotFoundHandler()) // else it is redirected to the path that is tidied to it
 	mux.Handle("/", p.api.Handler())
-	return mux
+	return apiserver.TidyPaths(mux)
 }
 
 // startLoops starts what goes on beside the requests.

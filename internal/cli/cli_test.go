@@ -32,6 +32,10 @@ func TestComplete(t *testing.T) {
 		"ru":                      {"run", "runner"},
 		"run wa":                  {"watch"},
 		"run rerun 7 --fa":        {"--failed"},
+		"run de":                  {"delete"},
+		"run se":                  {"search"},
+		"run delete 7 --y":        {"--yes"},
+		"run logs 7 --s":          {"--step"},
 		"--log-level ":            {"debug", "info"},
 		"--log-level d":           {"debug"},
 		"--log-level debug con":   {"context"},
@@ -141,6 +145,18 @@ func TestWhichServerIsMeant(t *testing.T) {
 	}
 	_, err = (&Flags{Context: "z"}).open(&Terminal{})
 	require.Error(t, err)
+}
+
+func TestContextVerbsSayWhatTheyDid(t *testing.T) {
+	t.Setenv("PAWL_CONTEXTS", filepath.Join(t.TempDir(), "contexts.json"))
+	all := &contexts{Servers: []server{{Name: "a", URL: "http://a", Token: "t"}}}
+	require.NoError(t, all.write())
+	var out bytes.Buffer
+	terminal := &Terminal{Out: &out}
+	require.NoError(t, (&contextUse{oneContext{Name: "a"}}).Run(terminal))
+	require.NoError(t, (&contextRm{oneContext{Name: "a", JSON: true}}).Run(terminal))
+	require.Equal(t, "a: in use\n{\n  \"name\": \"a\",\n  \"result\": \"forgotten\"\n}\n", out.String())
+	require.ErrorContains(t, (&contextRm{oneContext{Name: "a"}}).Run(terminal), `no context "a"`)
 }
 
 func TestReadValueTakesTheLineEndOff(t *testing.T) {

@@ -3,6 +3,8 @@ package cli
 import (
 	"io"
 	"os"
+
+	"golang.org/x/term"
 )
 
 // Commands are all verbs of the package, for the command tree of the program.
@@ -20,6 +22,8 @@ type Commands struct {
 type Terminal struct {
 	In       io.Reader
 	Out, Err io.Writer
+	// Asks: somebody is at In who can be asked.
+	Asks bool
 	// Rich allows colours and cursor movements on Out.
 	Rich bool
 	// Width and Height are the size of Out in characters, if it is a terminal.
@@ -38,7 +42,7 @@ type Flags struct {
 
 // NewTerminal is that of this process.
 func NewTerminal() *Terminal {
-	t := &Terminal{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}
+	t := &Terminal{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Asks: term.IsTerminal(int(os.Stdin.Fd()))}
 	t.Width, t.Height, t.Rich = screenOf(os.Stdout)
 	return t
 }

@@ -59,6 +59,7 @@ type contextAdd struct {
 	URL   string `name:"url" required:"" help:"Address of the server."`
 	Token string `env:"PAWL_TOKEN" help:"Access token; give it by environment or standard input."`
 	Repo  string `help:"Repository that is meant when none is named." placeholder:"OWNER/NAME"`
+	JSON  bool   `name:"json" help:"Print JSON."`
 }
 
 // Run asks the server who the token belongs to, and writes the context down when it knows.
@@ -82,8 +83,7 @@ func (c *contextAdd) Run(ctx context.Context, t *Terminal) error {
 	if err := all.write(); err != nil {
 		return err
 	}
-	fmt.Fprintf(t.Out, "%s: %s as %s\n", s.Name, s.URL, me.Login)
-	return nil
+	return printer{t}.change(c.JSON, result{Name: s.Name, Result: "added"}, "%s: %s as %s", s.Name, s.URL, me.Login)
 }
 
 func (c *contextAdd) server(t *Terminal) (server, error) {
@@ -105,36 +105,38 @@ func (c *contextAdd) server(t *Terminal) (server, error) {
 	return server{Name: c.Name, URL: strings.TrimRight(c.URL, "/"), Token: c.Token, Repo: c.Repo}, nil
 }
 
-type contextUse struct {
+// oneContext is the argument of verbs about one context.
+type oneContext struct {
 	Name string `arg:"" help:"Name of the context."`
+	JSON bool   `name:"json" help:"Print JSON."`
 }
+
+// edit changes the contexts, of which one must have the name.
+func (c *oneContext) edit(t *Terminal, done string, do func(*contexts)) error {
+	all, err := readContexts()
+	if err != nil {
+		return err
+	}
+	if _, err := all.find(c.Name); err != nil {
+		return err
+	}
+	do(all)
+	if err := all.write(); err != nil {
+		return err
+	}
+	return printer{t}.change(c.JSON, result{Name: c.Name, Result: done}, "%s: %s", c.Name, done)
+}
+
+type contextUse struct{ oneContext }
 
 // Run makes the context the current one.
-func (c *contextUse) Run() error {
-	all, err := readContexts()
-	if err != nil {
-		return err
-	}
-	if _, err := all.find(c.Name); err != nil {
-		return err
-	}
-	all.Current = c.Name
-	return all.write()
+func (c *contextUse) Run(t *Terminal) error {
+	return c.edit(t, "in use", func(all *contexts) { all.Current = c.Name })
 }
 
-type contextRm struct {
-	Name string `arg:"" help:"Name of the context."`
-}
+type contextRm struct{ oneContext }
 
 // Run forgets the context.
-func (c *contextRm) Run() error {
-	all, err := readContexts()
-	if err != nil {
-		return err
-	}
-	if _, err := all.find(c.Name); err != nil {
-		return err
-	}
-	all.remove(c.Name)
-	return all.write()
+func (c *contextRm) Run(t *Terminal) error {
+	return c.edit(t, "forgotten", func(all *contexts) { all.remove(c.Name) })
 }

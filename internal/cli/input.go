@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -26,4 +28,24 @@ func ReadValue(t *Terminal, prompt string) (string, error) {
 		return "", fmt.Errorf("read the value: %w", err)
 	}
 	return strings.TrimSuffix(strings.TrimSuffix(string(value), "\n"), "\r"), nil
+}
+
+// errNotDone is that the user has said no.
+var errNotDone = errors.New("nothing was done")
+
+// confirm asks before something that cannot be undone. Where nobody can be asked, a flag must have said yes.
+func confirm(t *Terminal, question string) error {
+	if !t.Asks {
+		return errors.New("nobody is there to be asked; say --yes")
+	}
+	fmt.Fprintf(t.Err, "%s [y/N] ", question)
+	answer, err := bufio.NewReader(t.In).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return nil
+	}
+	return errNotDone
 }

@@ -19,17 +19,22 @@ func (c *levelFlags) at(ctx context.Context, t *Terminal, do func(*session, clie
 	if err != nil {
 		return err
 	}
-	switch {
-	case c.Org != "":
-		return do(s, client.OrgLevel(c.Org))
-	case c.User:
-		return do(s, client.UserLevel())
-	}
-	repo, err := s.repo(ctx)
+	level, err := c.level(ctx, s)
 	if err != nil {
 		return err
 	}
-	return do(s, client.RepoLevel(repo))
+	return s.explain(ctx, do(s, level))
+}
+
+func (c *levelFlags) level(ctx context.Context, s *session) (client.Level, error) {
+	switch {
+	case c.Org != "":
+		return client.OrgLevel(c.Org), nil
+	case c.User:
+		return client.UserLevel(), nil
+	}
+	repo, err := s.repo(ctx)
+	return client.RepoLevel(repo), err
 }
 
 // runnerFlags choose between the places that have runners of their own.
@@ -46,5 +51,5 @@ func (c *runnerFlags) at(ctx context.Context, t *Terminal, do func(*session, cli
 	if err != nil {
 		return err
 	}
-	return do(s, client.InstanceLevel())
+	return s.explain(ctx, do(s, client.InstanceLevel()))
 }

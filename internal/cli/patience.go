@@ -2,8 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
-	"net/http"
 	"time"
 
 	"github.com/pawl-ci/pawl/internal/client"
@@ -20,22 +18,24 @@ const (
 func patiently(ctx context.Context, do func() (done bool, err error)) error {
 	for try := 1; ; try++ {
 		done, err := do()
-		if done || refused(err) || ctx.Err() != nil || (err != nil && try == patienceTries) {
+		if done || client.Refused(err) || ctx.Err() != nil || (err != nil && try == patienceTries) {
 			return err
 		}
 		if err == nil {
 			try = 0 // it answered, and will have more to say
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(patiencePause):
+		if err := pause(ctx, client.PauseAfter(err, patiencePause)); err != nil {
+			return err
 		}
 	}
 }
 
-// refused tells an answer that will not change from a server that is away or overloaded.
-func refused(err error) bool {
-	var answer *client.Error
-	return errors.As(err, &answer) && answer.Status < http.StatusInternalServerError && answer.Status != http.StatusTooManyRequests
+// pause waits, unless ctx ends before.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
 }

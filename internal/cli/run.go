@@ -14,12 +14,14 @@ type runCommands struct {
 	View     runView     `cmd:"" help:"Show a run and its jobs."`
 	Watch    runWatch    `cmd:"" help:"Follow a run until it ends."`
 	Logs     runLogs     `cmd:"" help:"Print the logs of a run."`
+	Search   runSearch   `cmd:"" help:"Print the lines of a run's logs that hold a text."`
 	Timeline runTimeline `cmd:"" help:"Show what was decided in a run, when and why."`
 	Cancel   runCancel   `cmd:"" help:"Cancel a run."`
 	Rerun    runRerun    `cmd:"" help:"Run again: all jobs, those that failed, or one."`
 	Approve  runApprove  `cmd:"" help:"Let a run begin that waits for an approval."`
 	Pause    runPause    `cmd:"" help:"Hand out no more jobs of a run."`
 	Resume   runResume   `cmd:"" help:"End the pause of a run."`
+	Delete   runDelete   `cmd:"" help:"Delete a run that has ended, with its logs."`
 }
 
 type runList struct {
@@ -137,7 +139,7 @@ func (s *session) jobTable(jobs []client.Job, now time.Time) *table {
 
 type runTimeline struct {
 	oneRun
-	Attempt int `default:"1" help:"Of this attempt."`
+	Attempt int `help:"Of this attempt; else the latest."`
 }
 
 // Run shows the timeline.
@@ -234,10 +236,14 @@ type result struct {
 
 // done reports a change.
 func (s *session) done(r result, format string, args ...any) error {
-	if s.flags.JSON {
-		return s.json(r)
+	return s.change(s.flags.JSON, r, format, args...)
+}
+
+func (p printer) change(asJSON bool, r result, format string, args ...any) error {
+	if asJSON {
+		return p.json(r)
 	}
-	s.say(format, args...)
+	p.say(format, args...)
 	return nil
 }
 
@@ -259,5 +265,5 @@ func (f *Flags) inRepo(ctx context.Context, t *Terminal, do func(*session, strin
 	if err != nil {
 		return err
 	}
-	return do(s, repo)
+	return s.explain(ctx, do(s, repo))
 }

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"time"
+	"strings"
 
 	"github.com/pawl-ci/pawl/internal/client"
 )
@@ -16,6 +16,7 @@ import (
 type runLogs struct {
 	oneRun
 	Job     string `short:"j" help:"Only of the job with this id or name."`
+	Step    string `short:"s" help:"Only of the step with this number or name, or set-up or complete; of one job."`
 	Failed  bool   `help:"Only of jobs that failed."`
 	Attempt int    `help:"Of this attempt; else the latest."`
 	Follow  bool   `short:"f" help:"Go on until the run ends."`
@@ -25,36 +26,45 @@ type runLogs struct {
 // Run prints the logs, job after job; each line has the name of its job before it when there are several.
 func (c *runLogs) Run(ctx context.Context, t *Terminal) error {
 	return c.inRepo(ctx, t, func(s *session, repo string) error {
-		done := map[int64]bool{}
-		for {
-			shown, err := s.readRun(ctx, repo, c.ID, c.Attempt)
-			if err != nil {
-				return err
-			}
-			jobs := c.choose(shown.Jobs)
-			if len(jobs) == 0 && c.Job != "" {
-				return fmt.Errorf("run %d has no job %q", c.ID, c.Job)
-			}
-			if err := c.printNew(ctx, s, repo, jobs, done); err != nil {
-				return err
-			}
-			if !c.Follow || shown.Done() {
-				return nil
-			}
-			select {
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-time.After(minInterval):
-			}
+		if c.Step != "" {
+			return c.printStep(ctx, s, repo)
 		}
+		return c.printJobs(ctx, s, repo)
 	})
+}
+
+func (c *runLogs) printJobs(ctx context.Context, s *session, repo string) error {
+	done := map[int64]bool{}
+	for {
+		var shown shownRun
+		err := patiently(ctx, func() (answered bool, err error) {
+			shown, err = s.readRun(ctx, repo, c.ID, c.Attempt)
+			return err == nil || !c.Follow, err
+		})
+		if err != nil {
+			return err
+		}
+		jobs := c.choose(shown.Jobs)
+		if len(jobs) == 0 && c.Job != "" {
+			return fmt.Errorf("run %d has no job %q", c.ID, c.Job)
+		}
+		if err := c.printNew(ctx, s, repo, jobs, done); err != nil {
+			return err
+		}
+		if !c.Follow || shown.Done() {
+			return nil
+		}
+		if err := pause(ctx, minInterval); err != nil {
+			return err
+		}
+	}
 }
 
 // choose leaves the jobs whose logs are wanted.
 func (c *runLogs) choose(jobs []client.Job) []client.Job {
 	var wanted []client.Job
 	for _, j := range jobs {
-		if c.Job != "" && c.Job != j.Name && c.Job != strconv.FormatInt(j.ID, 10) {
+		if c.Job != "" && !isJob(j, c.Job) {
 			continue
 		}
 		if c.Failed && j.Conclusion != "failure" {
@@ -63,6 +73,11 @@ func (c *runLogs) choose(jobs []client.Job) []client.Job {
 		wanted = append(wanted, j)
 	}
 	return wanted
+}
+
+// isJob tells whether a job is meant by its id or name.
+func isJob(j client.Job, wanted string) bool {
+	return wanted == j.Name || wanted == strconv.FormatInt(j.ID, 10)
 }
 
 // printNew prints the logs of jobs that have begun and were not printed yet.
@@ -92,6 +107,9 @@ func (c *runLogs) printNew(ctx context.Context, s *session, repo string, jobs []
 
 // liner prints the lines of one job. Each comes with a time and a space before it.
 func (c *runLogs) liner(s *session, j client.Job, named bool) func(string) error {
+	if c.JSON {
+		return jsonLiner(s, j)
+	}
 	before := ""
 	if named {
 		before = s.paint(cell{text: clean(j.Name), color: gray}) + "\t"
@@ -105,8 +123,26 @@ func (c *runLogs) liner(s *session, j client.Job, named bool) func(string) error
 	}
 }
 
-// timeLength is that of `2006-01-02T15:04:05.0000000Z ` (rest-api.md §3.3).
-const timeLength = 29
+// jsonLiner prints an object a line: a log that is followed has no end, and so is no list.
+func jsonLiner(s *session, j client.Job) func(string) error {
+	out := json.NewEncoder(s.Out)
+	out.SetEscapeHTML(false)
+	return func(line string) error {
+		at, text, _ := strings.Cut(line, " ")
+		return out.Encode(struct {
+			JobID int64  `json:"job_id"`
+			Job   string `json:"job"`
+			Time  string `json:"time"`
+			Line  string `json:"line"`
+		}{j.ID, j.Name, at, text})
+	}
+}
+
+// Each line of a log begins with a time and a space (rest-api.md §3.3).
+const (
+	logTime    = "2006-01-02T15:04:05.0000000Z"
+	timeLength = len(logTime) + 1
+)
 
 // maxLine bounds a line of a log: 64 KiB of content, its time, and room for escapes.
 const maxLine = 1 << 20

@@ -11,11 +11,11 @@ import (
 
 type runWatch struct {
 	oneRun
-	Interval   time.Duration `default:"1s" help:"Time between two looks; at least 200ms."`
+	Interval   time.Duration `default:"1s" help:"Time between two looks where the server has no stream of events; at least 200ms."`
 	ExitStatus bool          `name:"exit-status" help:"Fail unless the run succeeds."`
 }
 
-// minInterval keeps watchers from asking without a pause.
+// minInterval keeps watchers from asking without a pause, whatever happens in a run.
 const minInterval = 200 * time.Millisecond
 
 // Run follows the run: on a terminal by a table that is drawn anew, else by a line for each change.
@@ -27,7 +27,8 @@ func (c *runWatch) Run(ctx context.Context, t *Terminal) error {
 
 // watch returns when the run has ended; with strict, a run that did not succeed is an error.
 func (s *session) watch(ctx context.Context, repo string, id int64, every time.Duration, strict bool) error {
-	view := s.newView()
+	news, view := s.follow(ctx, repo, id, every), s.newView()
+	defer news.stop()
 	for {
 		var shown shownRun
 		err := patiently(ctx, func() (done bool, err error) {
@@ -41,10 +42,8 @@ func (s *session) watch(ctx context.Context, repo string, id int64, every time.D
 		if shown.Done() {
 			return s.ended(shown, strict)
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(max(every, minInterval)):
+		if err := news.wait(ctx, func() { view.show(shown, time.Now()) }); err != nil {
+			return err
 		}
 	}
 }

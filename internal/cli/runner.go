@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -119,6 +121,9 @@ func (c *runnerDrain) Run(ctx context.Context, t *Terminal) error {
 			r, err = s.Runner(ctx, level, c.ID)
 			return err == nil && !r.Busy, err
 		})
+		if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return fmt.Errorf("%s: still busy after %s; it has no new tasks", clean(r.Name), c.Timeout)
+		}
 		if err != nil {
 			return err
 		}

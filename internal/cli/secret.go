@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/pawl-ci/pawl/internal/client"
@@ -15,8 +16,11 @@ type secretCommands struct {
 
 type secretList struct{ levelFlags }
 
-// Run lists the secrets.
+// Run lists the secrets. Those of a user have no list, in Gitea's API neither.
 func (c *secretList) Run(ctx context.Context, t *Terminal) error {
+	if c.User {
+		return errors.New("secrets of a user can be set and removed, but servers do not list them")
+	}
 	return c.at(ctx, t, func(s *session, level client.Level) error {
 		secrets, err := s.Secrets(ctx, level)
 		if err != nil || c.JSON {

@@ -3,13 +3,11 @@ package client
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 	"time"
 )
 
@@ -17,24 +15,11 @@ import (
 type Client struct {
 	// URL of the server, without a slash at the end.
 	URL string
-	// Token is an access token; if it is empty, User and Password are used.
+	// Token is an access token; if it is empty, User and Password are used, and without them nothing.
 	Token          string
 	User, Password string
 	// HTTP is the client to use; nil is one with sensible limits.
 	HTTP *http.Client
-}
-
-// Error is an answer other than 2xx.
-type Error struct {
-	Status  int
-	Message string
-	// Request is what was asked: a method and a path.
-	Request string
-}
-
-// Error says it in words first, as people read it.
-func (e *Error) Error() string {
-	return fmt.Sprintf("%s (status %d of %s)", e.Message, e.Status, e.Request)
 }
 
 // apiPath is what all paths are below.
@@ -82,7 +67,7 @@ func (c *Client) send(ctx context.Context, method, path string, in any) (*http.R
 func (c *Client) exchange(req *http.Request) (*http.Response, error) {
 	resp, err := c.httpClient().Do(req)
 	if err != nil {
-		return nil, err
+		return nil, c.unreachable(err)
 	}
 	if resp.StatusCode/100 != 2 {
 		defer resp.Body.Close()
@@ -107,9 +92,10 @@ func (c *Client) request(ctx context.Context, method, path string, in any) (*htt
 	if in != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	if c.Token != "" {
+	switch {
+	case c.Token != "":
 		req.Header.Set("Authorization", "token "+c.Token)
-	} else {
+	case c.User != "":
 		req.SetBasicAuth(c.User, c.Password)
 	}
 	return req, nil
@@ -124,14 +110,4 @@ func (c *Client) httpClient() *http.Client {
 		return c.HTTP
 	}
 	return defaultHTTP
-}
-
-func readError(resp *http.Response) *Error {
-	raw, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
-	var body struct{ Message string }
-	if json.Unmarshal(raw, &body) != nil || body.Message == "" {
-		body.Message = strings.TrimSpace(string(raw))
-	}
-	request := resp.Request.Method + " " + strings.TrimPrefix(resp.Request.URL.Path, apiPath)
-	return &Error{Status: resp.StatusCode, Message: cmp.Or(body.Message, http.StatusText(resp.StatusCode)), Request: request}
 }

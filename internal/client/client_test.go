@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -60,6 +61,10 @@ func TestCallsAskForTheRightThing(t *testing.T) {
 			_, err := r.Timeline(ctx, "a/b", 5, 2)
 			return err
 		},
+		"GET /api/v1/repos/a/b/actions/runs/5/timeline?limit=50&page=1": func(ctx context.Context) error {
+			_, err := r.Timeline(ctx, "a/b", 5, 0)
+			return err
+		},
 		"DELETE /api/v1/repos/a/b/environments/x%2Fy":   func(ctx context.Context) error { return r.DeleteEnvironment(ctx, "a/b", "x/y") },
 		"GET /api/v1/repos/a/b/actions/settings":        func(ctx context.Context) error { _, err := r.RepoSettings(ctx, "a/b"); return err },
 		"PATCH /api/v1/orgs/o/actions/settings":         func(ctx context.Context) error { return r.SetOrgJobLimit(ctx, "o", &one) },
@@ -91,5 +96,50 @@ func TestErrorsCarryStatusAndMessage(t *testing.T) {
 	require.Equal(t, client.Error{
 		Status: http.StatusConflict, Message: "already finished", Request: "POST /repos/a/b/actions/runs/5/cancel",
 	}, *answer)
+	require.True(t, client.Refused(answer))
 	require.Equal(t, "already finished (status 409 of POST /repos/a/b/actions/runs/5/cancel)", answer.Error())
+}
+
+func TestServersThatAreAwayOrBusy(t *testing.T) {
+	header, status := "7", http.StatusTooManyRequests
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", header)
+		w.WriteHeader(status)
+	}))
+	c := &client.Client{URL: server.URL}
+	pause := func() time.Duration {
+		_, err := c.Me(t.Context())
+		require.Error(t, err)
+		require.False(t, client.Refused(err))
+		return client.PauseAfter(err, time.Second)
+	}
+	require.Equal(t, 7*time.Second, pause())
+	for _, header = range []string{"", "-5", "soon", "0"} {
+		require.Equal(t, time.Second, pause(), header)
+	}
+	header, status = "99999999999", http.StatusServiceUnavailable
+	require.Equal(t, 5*time.Minute, pause())
+
+	server.Close()
+	require.Equal(t, time.Second, pause())
+	_, err := c.Me(t.Context())
+	require.ErrorContains(t, err, server.URL+" cannot be reached: dial tcp")
+	require.NotContains(t, err.Error(), "/api/v1")
+}
+
+// Wrong credentials are refused even where none are needed, so that none are made up.
+func TestNoCredentialsAreSentWhereThereAreNone(t *testing.T) {
+	for want, c := range map[string]*client.Client{
+		"": {}, "token t": {Token: "t", User: "ann"}, "Basic YW5uOng=": {User: "ann", Password: "x"},
+	} {
+		sent := make(chan string, 1)
+		server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			sent <- r.Header.Get("Authorization")
+		}))
+		c.URL = server.URL
+		_, err := c.Me(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, want, <-sent)
+		server.Close()
+	}
 }

@@ -70,10 +70,14 @@ type TimelineEvent struct {
 	Detail string    `json:"detail"`
 }
 
-// Timeline returns what was decided in an attempt of a run, in order.
+// Timeline returns what was decided in an attempt of a run, in order; attempt 0 is the latest.
 func (c *Client) Timeline(ctx context.Context, repo string, run int64, attempt int) ([]TimelineEvent, error) {
 	path := fmt.Sprintf("/repos/%s/actions/runs/%d/timeline", repo, run)
-	return collect[TimelineEvent](ctx, c, path, url.Values{"attempt": {strconv.Itoa(attempt)}}, "events", 0)
+	query := url.Values{}
+	if attempt != 0 {
+		query.Set("attempt", strconv.Itoa(attempt))
+	}
+	return collect[TimelineEvent](ctx, c, path, query, "events", 0)
 }
 
 // EnvironmentRules are what jobs wait for that deploy to an environment.

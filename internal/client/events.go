@@ -3,9 +3,7 @@ package client
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"net/http"
 	"time"
 )
 
@@ -77,17 +75,16 @@ func (c *Client) follow(ctx context.Context, path string, fn func(StatusEvent) b
 			done = !fn(event) || event.End != nil
 			return !done
 		})
-		var refused *Error
 		switch {
 		case done:
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case errors.As(err, &refused) && refused.Status < http.StatusInternalServerError && refused.Status != http.StatusTooManyRequests:
+		case Refused(err):
 			return err
 		}
 		select {
-		case <-time.After(followPause):
+		case <-time.After(PauseAfter(err, followPause)):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
