@@ -80,6 +80,10 @@ func TestOtherForms(t *testing.T) {
 			}
 		}
 	}
+	for n := 4; n < 8; n++ {
+		whole := base64.RawStdEncoding.EncodeToString([]byte("hunter2-"[:n]))
+		require.Equal(t, "***", mask.New("hunter2-"[:n]).Mask(whole), "also the last character, which is shared with padding")
+	}
 	require.Equal(t, "***", mask.New(`"quoted"`).Mask("quoted"))
 }
 

@@ -55,15 +55,15 @@ func plainJSON(v string) string {
 	return strings.Trim(strings.TrimSuffix(b.String(), "\n"), `"`)
 }
 
-// base64Forms are what base64 makes of a secret, wherever in the encoded text it stands: only characters that depend on
-// nothing but the secret.
+// base64Forms are what base64 makes of a secret, wherever in the encoded text it stands: the characters that depend on
+// nothing but the secret, and with the last one where the text ends with it.
 func base64Forms(v string) []string {
 	var forms []string
 	for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
 		for before := range 3 {
 			text := encoding.EncodeToString(append(make([]byte, before), v...))
 			begin, end := (before*8+5)/6, (before+len(v))*8/6
-			forms = append(forms, text[begin:end])
+			forms = append(forms, text[begin:end], text[begin:])
 		}
 	}
 	return forms
