@@ -11,6 +11,7 @@ import (
 
 	"github.com/pawl-ci/pawl/apiserver"
 	"github.com/pawl-ci/pawl/db"
+	"github.com/pawl-ci/pawl/internal/ratelimit"
 )
 
 // change is an event of a stream of changes, in short: its name, of what, and the status.
@@ -38,6 +39,7 @@ func changes(t testing.TB, events <-chan event, n int) []string {
 
 func ends(t testing.TB, events <-chan event) {
 	t.Helper()
+	limit := time.After(10 * time.Second)
 	for {
 		select {
 		case e, open := <-events:
@@ -45,7 +47,7 @@ func ends(t testing.TB, events <-chan event) {
 				return
 			}
 			require.NotEmpty(t, e.comment, "only comments are left")
-		case <-time.After(10 * time.Second):
+		case <-limit:
 			require.FailNow(t, "the stream goes on")
 		}
 	}
@@ -194,6 +196,22 @@ func TestWhoFollowsEventsIsAskedAgain(t *testing.T) {
 	gone := follow(anna, path)
 	r.sql(`DELETE FROM runs WHERE id = $1`, run)
 	ends(t, gone)
+}
+
+// To be asked again is no call of the follower: it does not count as one, nor is it refused when there were too many.
+func TestWhoFollowsMayHaveMadeTooManyCalls(t *testing.T) {
+	r, _ := limitedRig(t, apiserver.Limits{Caller: ratelimit.Rate{PerSecond: 0.001, Burst: 20}}, func(c *apiserver.Config) {
+		c.StreamRecheck, c.LogHeartbeat = 5*time.Millisecond, 5*time.Millisecond
+	})
+	anna := r.user("anna")
+	repo := anna.pushed("demo")
+	events, _ := anna.follow(repoPath(repo, "/actions/events"))
+	require.Equal(t, "snapshot", next(t, events).name)
+	for anna.do("GET", "/user", nil).StatusCode == http.StatusOK {
+	}
+	for range 20 {
+		require.Equal(t, "still here", next(t, events).comment)
+	}
 }
 
 func TestEventStreamsAreBounded(t *testing.T) {

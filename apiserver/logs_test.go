@@ -304,6 +304,33 @@ func TestLogStreamHeartbeatLimitAndDrain(t *testing.T) {
 	}
 }
 
+func TestWhoFollowsALogIsAskedAgain(t *testing.T) {
+	r := newRig(t, func(c *apiserver.Config) {
+		c.StreamRecheck, c.LogHeartbeat, c.LogPoll = 20*time.Millisecond, 10*time.Millisecond, 5*time.Millisecond
+	})
+	anna, ben := r.user("anna"), r.user("ben")
+	repo := anna.pushed("demo")
+	r.sql(`UPDATE repositories SET is_private = true WHERE id = $1`, repo.ID)
+	anna.do("PUT", repoPath(repo, "/collaborators/ben"), `{"permission":"read"}`).wants(http.StatusNoContent)
+	job := r.jobs(r.latestRun(repo))[0]
+	task, _ := r.claim(job)
+	log := r.logger(task)
+	path := repoPath(repo, "/actions/jobs/%d/logs/stream", job.ID)
+	annas, _ := anna.follow(path)
+	bens, _ := ben.follow(path)
+	log.append(false, "hello")
+	for _, events := range []<-chan event{annas, bens} {
+		for e := next(t, events); e.name != "log"; e = next(t, events) {
+			require.Equal(t, "still here", e.comment)
+		}
+	}
+	anna.do("DELETE", repoPath(repo, "/collaborators/ben"), nil).wants(http.StatusNoContent)
+	ends(t, bens)
+	require.Equal(t, "still here", next(t, annas).comment)
+	r.sql(`DELETE FROM access_tokens WHERE user_id = $1`, anna.owner.ID)
+	ends(t, annas)
+}
+
 // A log written through another server is found without a wake-up.
 func TestLogStreamWithoutWakeUp(t *testing.T) {
 	r := newRig(t)
