@@ -94,7 +94,6 @@ func TestLogDownload(t *testing.T) {
 		"bytes=-7":                              text[len(text)-7:],
 		fmt.Sprintf("bytes=%d-%d", 5000, 1<<40): text[5000:],
 		fmt.Sprintf("bytes=%d-", len(text)-1):   "\n",
-		"bytes=0-0,  ":                          text[:1],
 	} {
 		a := anna.do("GET", path, nil, "Range", ranges)
 		a.wants(http.StatusPartialContent)
@@ -102,8 +101,8 @@ func TestLogDownload(t *testing.T) {
 	}
 	anna.do("GET", path, nil, "Range", fmt.Sprintf("bytes=%d-", len(text))).wants(http.StatusRequestedRangeNotSatisfiable)
 	many := anna.do("GET", path, nil, "Range", "bytes=1000-1003,4-7")
-	many.wants(http.StatusPartialContent)
-	require.Contains(t, string(many.body), text[1000:1004])
+	many.wants(http.StatusOK)
+	require.Equal(t, text, string(many.body), "several ranges would have the log read several times")
 
 	r.sql(`UPDATE task_logs SET expired_at = now() WHERE task_id = $1`, task)
 	anna.do("GET", path, nil).refused(http.StatusNotFound, "logs have been cleaned up")
