@@ -47,7 +47,7 @@ func streamRepoEvents(c *call) error { return followEvents(c, 0, reader()) }
 
 // followEvents follows a run, or with run 0 the repository.
 func followEvents(c *call, run int64, guards []guard) error {
-	leave, err := c.server.enterStream()
+	leave, err := c.enterStream()
 	if err != nil {
 		return err
 	}

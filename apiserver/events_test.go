@@ -232,6 +232,31 @@ func TestEventStreamsAreBounded(t *testing.T) {
 	ends(t, events)
 }
 
+// One caller, with whatever tokens, does not keep the others out.
+func TestStreamsAreSharedByCallers(t *testing.T) {
+	r := newRig(t, func(c *apiserver.Config) { c.MaxStreams = 5 })
+	anna, ben := r.user("anna"), r.user("ben")
+	repo := anna.pushed("demo")
+	r.sql(`UPDATE repositories SET is_private = false WHERE id = $1`, repo.ID)
+	path := repoPath(repo, "/actions/runs/%d/events", r.latestRun(repo).Run.ID)
+	var stops []func()
+	for _, c := range []*client{anna, r.withScopes(anna.owner, "read:repository")} {
+		events, stop := c.follow(path)
+		next(t, events)
+		stops = append(stops, stop)
+	}
+	anna.do("GET", path, nil).wants(http.StatusTooManyRequests)
+	for _, c := range []*client{ben, ben, r.anonymous()} {
+		events, _ := c.follow(path)
+		next(t, events)
+	}
+	r.user("cleo").do("GET", path, nil).wants(http.StatusTooManyRequests) // now there is none left
+	stops[0]()
+	require.Eventually(t, func() bool {
+		return anna.raw("HEAD", "/api/v1"+path, nil).StatusCode == http.StatusOK
+	}, 10*time.Second, 5*time.Millisecond)
+}
+
 // The place of a client counts as what it was: all that the log has is sent, page by page.
 func TestManyMissedEvents(t *testing.T) {
 	r := newRig(t)

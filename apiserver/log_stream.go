@@ -43,7 +43,7 @@ func streamLog(c *call) error {
 	if err != nil {
 		return err
 	}
-	leave, err := c.server.enterStream()
+	leave, err := c.enterStream()
 	if err != nil {
 		return err
 	}
@@ -57,13 +57,12 @@ func streamLog(c *call) error {
 }
 
 // enterStream takes a place for one more stream.
-func (s *Server) enterStream() (leave func(), err error) {
-	select {
-	case s.streams <- struct{}{}:
-		return func() { <-s.streams }, nil
-	default:
+func (c *call) enterStream() (leave func(), err error) {
+	leave, ok := c.server.streams.enter(c.placeKey())
+	if !ok {
 		return nil, fault.TooManyRequests("too many streams are being followed, try again later")
 	}
+	return leave, nil
 }
 
 // firstRow is where the client wants to begin. What is no number is the beginning.
