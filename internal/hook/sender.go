@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -108,6 +109,10 @@ func (r Result) failed(err error) Result {
 	if egress.Refused(err) {
 		return r.give(textForbidden)
 	}
+	var unresolved *net.DNSError
+	if errors.As(err, &unresolved) {
+		err = errUnresolved // without the address of the resolver
+	}
 	var at *url.Error
 	if errors.As(err, &at) {
 		err = at.Err // without the address
@@ -115,6 +120,8 @@ func (r Result) failed(err error) Result {
 	r.Try.Error = "no answer: " + err.Error()
 	return r
 }
+
+var errUnresolved = errors.New("the host of the webhook cannot be resolved")
 
 const textForbidden = "this installation does not connect to the address of the webhook"
 

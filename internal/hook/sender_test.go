@@ -194,6 +194,14 @@ func TestAReceiverThatIsNotThere(t *testing.T) {
 	require.Zero(t, result.Try.StatusCode)
 }
 
+// A name that is not there tells nothing of the network of this installation, such as the address of its resolver.
+func TestAReceiverWithoutAnAddress(t *testing.T) {
+	s := newSender(t, "external", time.Minute)
+	result := s.send(t, delivery(t, "http://receiver.invalid/T0KEN", Secrets{}))
+	require.Equal(t, "no answer: the host of the webhook cannot be resolved", result.Try.Error)
+	require.Equal(t, db.DeliveryPending, result.Try.State)
+}
+
 func TestAReceiverThatHangs(t *testing.T) {
 	r, s := newReceiver(t), newSender(t, "loopback", 50*time.Millisecond)
 	r.answers(func(_ http.ResponseWriter, req *http.Request) { <-req.Context().Done() })
