@@ -52,7 +52,7 @@ func followEvents(c *call, run int64, guards []guard) error {
 		return err
 	}
 	defer leave()
-	f := &eventFollower{call: c, run: run, out: newEventWriter(c.w)}
+	f := &eventFollower{call: c, run: run, out: newEventWriter(c.w), ends: toldEnds{}}
 	f.recheck = c.newRecheck(guards, f.stillThere)
 	defer f.out.close()
 	if run == 0 && c.params["run"] != "" {
@@ -78,6 +78,7 @@ type eventFollower struct {
 	now     db.StatusSnapshot // where things stood when the stream began
 	seen    db.EventsSeen     // what the client knows by a snapshot
 	sent    db.EventPlace     // what the client has
+	ends    toldEnds
 }
 
 func (f *eventFollower) stillThere(again *call) error {
@@ -264,6 +265,9 @@ func (f *eventFollower) send(e db.StatusEvent) (done bool, err error) {
 		return false, nil
 	}
 	f.sent = e.Place
+	if f.ends.late(e) {
+		return false, nil
+	}
 	name := "job"
 	if e.JobID == 0 {
 		name = "run"

@@ -171,6 +171,30 @@ func TestEventsOfARepository(t *testing.T) {
 	r.anonymous().do("GET", path, nil).wants(http.StatusNotFound)
 }
 
+// The log is in the order in which transactions began. One that began first and came to a job last does not have the job
+// go on after its end.
+func TestNothingFollowsTheEndOfAJob(t *testing.T) {
+	r := newRig(t)
+	anna := r.user("anna")
+	repo := anna.pushed("demo")
+	job := r.jobs(r.latestRun(repo))[0]
+	events, _ := anna.follow(repoPath(repo, "/actions/events"))
+	require.Equal(t, "snapshot", next(t, events).name)
+	ends, err := r.db.Pool.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = ends.Exec(t.Context(), `UPDATE repositories SET updated_at = now() WHERE id = $1`, repo.ID) // it has its number now
+	require.NoError(t, err)
+	r.sql(`UPDATE jobs SET status = 'running' WHERE id = $1`, job.ID)
+	_, err = ends.Exec(t.Context(), `UPDATE jobs SET status = 'cancelled' WHERE id = $1`, job.ID)
+	require.NoError(t, err)
+	require.NoError(t, ends.Commit(t.Context()))
+	require.Equal(t, []string{"job build completed cancelled"}, changes(t, events, 1))
+	r.finish(r.latestRun(repo), "cancelled")
+	for _, change := range changes(t, events, 2) {
+		require.NotContains(t, change, "in_progress")
+	}
+}
+
 func TestWhoFollowsEventsIsAskedAgain(t *testing.T) {
 	r := newRig(t, func(c *apiserver.Config) { c.StreamRecheck, c.LogHeartbeat = 20*time.Millisecond, 10*time.Millisecond })
 	anna, ben := r.user("anna"), r.user("ben")

@@ -68,8 +68,8 @@ type Result struct {
 	Pause time.Duration
 }
 
-// Send tries once to deliver; after the last try that there is, the delivery has failed. The error is one of ours, such as a key that is
-// missing; what the receiver did is in the result.
+// Send tries once to deliver; after the last try that there is, the delivery has failed. The error is one of ours, such as
+// a key that is missing; what the receiver did is in the result.
 func (s *Sender) Send(ctx context.Context, d *db.HookDelivery) (Result, error) {
 	out := Result{Try: db.DeliveryTry{DeliveryID: d.ID, Number: d.Tries + 1, State: db.DeliveryPending}}
 	if !d.Hook.IsActive && d.EventID != 0 {
