@@ -41,10 +41,12 @@ func (h *Hooks) Register(r Registry) {
 const (
 	hookRefused     = "HookRefused"
 	hookNotAnswered = "HookNotAnswered"
+	hookWaits       = "HookWaits"
 )
 
 // SendHook sends a delivery once and notes what came of it. It may be repeated by a crash after the sending; the receiver
-// knows repetitions by the id of the delivery. One that is over, or gone with its hook, is left alone.
+// knows repetitions by the id of the delivery. One that is over, or gone with its hook, is left alone. One whose receiver
+// is being sent enough already waits for its turn in Temporal, and not here.
 func (h *Hooks) SendHook(ctx context.Context, in workflows.DeliveryInput) error {
 	d, err := h.db.HookDelivery(ctx, in.DeliveryID)
 	if errors.Is(err, db.ErrNotFound) {
@@ -56,7 +58,12 @@ func (h *Hooks) SendHook(ctx context.Context, in workflows.DeliveryInput) error 
 	if d.State != db.DeliveryPending {
 		return nil
 	}
-	result, err := h.sender.Send(ctx, d, int(activity.GetInfo(ctx).Attempt))
+	leave, wait := h.sender.Turn(d)
+	if leave == nil {
+		return again(hookWaits, "others are being sent to the receiver", wait)
+	}
+	defer leave()
+	result, err := h.sender.Send(ctx, d)
 	if err != nil {
 		return err
 	}
@@ -73,16 +80,22 @@ func (h *Hooks) SendHook(ctx context.Context, in workflows.DeliveryInput) error 
 	return tryAgain(result)
 }
 
-// tryAgain has Temporal repeat the activity after its pause, or later if the receiver wants.
+// tryAgain has the next try made after its pause.
 func tryAgain(r hook.Result) error {
-	kind, text := hookNotAnswered, "the receiver did not answer"
-	if r.Try.StatusCode != 0 {
-		kind, text = hookRefused, fmt.Sprintf("the receiver answered %d", r.Try.StatusCode)
+	if r.Try.StatusCode == 0 {
+		return again(hookNotAnswered, "the receiver did not answer", r.Pause)
 	}
-	return temporal.NewApplicationErrorWithOptions(text, kind, temporal.ApplicationErrorOptions{NextRetryDelay: r.RetryAfter})
+	return again(hookRefused, fmt.Sprintf("the receiver answered %d", r.Try.StatusCode), r.Pause)
 }
 
-// GiveUpHook ends a delivery that was tried often enough.
+// again has Temporal repeat the activity after a time. That is no fault of this installation.
+func again(kind, text string, after time.Duration) error {
+	return temporal.NewApplicationErrorWithOptions(text, kind, temporal.ApplicationErrorOptions{
+		NextRetryDelay: after, Category: temporal.ApplicationErrorCategoryBenign,
+	})
+}
+
+// GiveUpHook ends a delivery that did not come to its end in time, or whose workflow was cancelled.
 func (h *Hooks) GiveUpHook(ctx context.Context, in workflows.DeliveryInput) (struct{}, error) {
 	failed, err := h.db.FailDelivery(ctx, in.DeliveryID, "it was given up")
 	if failed {

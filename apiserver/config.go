@@ -100,11 +100,13 @@ type Config struct {
 
 	LogPoll      time.Duration // between two looks for new rows of a followed log; default 1 s
 	LogHeartbeat time.Duration // between two comments in a quiet stream; default 15 s
-	MaxStreams   int           // followed logs and events at once; default 1,000. More: 429
+	MaxStreams   int           // followed logs and events at once; default 1,000, of one caller a quarter. More: 429
 	EventPoll    time.Duration // between two looks for changes of status, while any are followed; default 500 ms
 	// StreamRecheck is how often it is asked whether who follows events still may; default 30 s.
 	StreamRecheck time.Duration
-	MaxLogScans   int // zips of logs and searches in logs at once; default 16, negative: none. More: 429
+	// MaxLogScans bounds the zips of logs and searches in logs at once; default 16, of one caller a quarter. Negative: none.
+	// More: 429.
+	MaxLogScans int
 
 	Registerer prometheus.Registerer
 	Logger     *slog.Logger

@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/pawl-ci/pawl/db"
-	"github.com/pawl-ci/pawl/internal/accounts"
-	"github.com/pawl-ci/pawl/internal/fault"
 	"github.com/pawl-ci/pawl/internal/statusfeed"
 )
 
@@ -49,12 +47,13 @@ func streamRepoEvents(c *call) error { return followEvents(c, 0, reader()) }
 
 // followEvents follows a run, or with run 0 the repository.
 func followEvents(c *call, run int64, guards []guard) error {
-	leave, err := c.server.enterStream()
+	leave, err := c.enterStream()
 	if err != nil {
 		return err
 	}
 	defer leave()
-	f := &eventFollower{call: c, run: run, guards: guards, out: newEventWriter(c.w)}
+	f := &eventFollower{call: c, run: run, out: newEventWriter(c.w), ends: toldEnds{}}
+	f.recheck = c.newRecheck(guards, f.stillThere)
 	defer f.out.close()
 	if run == 0 && c.params["run"] != "" {
 		return errNotFound()
@@ -71,14 +70,23 @@ func followEvents(c *call, run int64, guards []guard) error {
 
 // eventFollower is one stream.
 type eventFollower struct {
-	call   *call
-	run    int64 // 0: all of the repository
-	guards []guard
-	out    *eventWriter
-	sub    *statusfeed.Subscription
-	now    db.StatusSnapshot // where things stood when the stream began
-	seen   db.EventsSeen     // what the client knows by a snapshot
-	sent   db.EventPlace     // what the client has
+	call    *call
+	run     int64 // 0: all of the repository
+	recheck *recheck
+	out     *eventWriter
+	sub     *statusfeed.Subscription
+	now     db.StatusSnapshot // where things stood when the stream began
+	seen    db.EventsSeen     // what the client knows by a snapshot
+	sent    db.EventPlace     // what the client has
+	ends    toldEnds
+}
+
+func (f *eventFollower) stillThere(again *call) error {
+	if f.run == 0 {
+		return nil
+	}
+	_, err := again.latestRun()
+	return err
 }
 
 func (f *eventFollower) snapshot() (db.StatusSnapshot, error) {
@@ -227,7 +235,7 @@ func (f *eventFollower) sendChanges() error {
 				err = f.out.comment()
 			}
 		case <-recheck.C:
-			err = f.recheck()
+			err = f.recheck.now()
 		case <-f.call.server.draining:
 			return nil
 		case <-f.call.ctx().Done():
@@ -257,6 +265,9 @@ func (f *eventFollower) send(e db.StatusEvent) (done bool, err error) {
 		return false, nil
 	}
 	f.sent = e.Place
+	if f.ends.late(e) {
+		return false, nil
+	}
 	name := "job"
 	if e.JobID == 0 {
 		name = "run"
@@ -273,26 +284,4 @@ func (f *eventFollower) send(e db.StatusEvent) (done bool, err error) {
 		return false, nil
 	}
 	return true, f.sendEnd(e)
-}
-
-// recheck ends the stream of who may not read the repository any more, and that of a run which is gone. A check that
-// could not be made is made again next time.
-func (f *eventFollower) recheck() error {
-	again := &call{w: f.call.w, r: f.call.r, server: f.call.server}
-	err := again.serve(accounts.CategoryRepository, f.guards, func(c *call) error {
-		if f.run == 0 {
-			return nil
-		}
-		_, err := c.latestRun()
-		return err
-	})
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, db.ErrNotFound), fault.HTTPStatus(err) < http.StatusInternalServerError:
-		return err
-	default:
-		f.call.server.Logger.WarnContext(f.call.ctx(), "followed events are not checked", "error", err)
-		return nil
-	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pawl-ci/pawl/apiserver"
 	"github.com/pawl-ci/pawl/db"
+	"github.com/pawl-ci/pawl/internal/ratelimit"
 )
 
 // change is an event of a stream of changes, in short: its name, of what, and the status.
@@ -38,6 +39,7 @@ func changes(t testing.TB, events <-chan event, n int) []string {
 
 func ends(t testing.TB, events <-chan event) {
 	t.Helper()
+	limit := time.After(10 * time.Second)
 	for {
 		select {
 		case e, open := <-events:
@@ -45,7 +47,7 @@ func ends(t testing.TB, events <-chan event) {
 				return
 			}
 			require.NotEmpty(t, e.comment, "only comments are left")
-		case <-time.After(10 * time.Second):
+		case <-limit:
 			require.FailNow(t, "the stream goes on")
 		}
 	}
@@ -169,6 +171,30 @@ func TestEventsOfARepository(t *testing.T) {
 	r.anonymous().do("GET", path, nil).wants(http.StatusNotFound)
 }
 
+// The log is in the order in which transactions began. One that began first and came to a job last does not have the job
+// go on after its end.
+func TestNothingFollowsTheEndOfAJob(t *testing.T) {
+	r := newRig(t)
+	anna := r.user("anna")
+	repo := anna.pushed("demo")
+	job := r.jobs(r.latestRun(repo))[0]
+	events, _ := anna.follow(repoPath(repo, "/actions/events"))
+	require.Equal(t, "snapshot", next(t, events).name)
+	ends, err := r.db.Pool.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = ends.Exec(t.Context(), `UPDATE repositories SET updated_at = now() WHERE id = $1`, repo.ID) // it has its number now
+	require.NoError(t, err)
+	r.sql(`UPDATE jobs SET status = 'running' WHERE id = $1`, job.ID)
+	_, err = ends.Exec(t.Context(), `UPDATE jobs SET status = 'cancelled' WHERE id = $1`, job.ID)
+	require.NoError(t, err)
+	require.NoError(t, ends.Commit(t.Context()))
+	require.Equal(t, []string{"job build completed cancelled"}, changes(t, events, 1))
+	r.finish(r.latestRun(repo), "cancelled")
+	for _, change := range changes(t, events, 2) {
+		require.NotContains(t, change, "in_progress")
+	}
+}
+
 func TestWhoFollowsEventsIsAskedAgain(t *testing.T) {
 	r := newRig(t, func(c *apiserver.Config) { c.StreamRecheck, c.LogHeartbeat = 20*time.Millisecond, 10*time.Millisecond })
 	anna, ben := r.user("anna"), r.user("ben")
@@ -196,6 +222,22 @@ func TestWhoFollowsEventsIsAskedAgain(t *testing.T) {
 	ends(t, gone)
 }
 
+// To be asked again is no call of the follower: it does not count as one, nor is it refused when there were too many.
+func TestWhoFollowsMayHaveMadeTooManyCalls(t *testing.T) {
+	r, _ := limitedRig(t, apiserver.Limits{Caller: ratelimit.Rate{PerSecond: 0.001, Burst: 20}}, func(c *apiserver.Config) {
+		c.StreamRecheck, c.LogHeartbeat = 5*time.Millisecond, 5*time.Millisecond
+	})
+	anna := r.user("anna")
+	repo := anna.pushed("demo")
+	events, _ := anna.follow(repoPath(repo, "/actions/events"))
+	require.Equal(t, "snapshot", next(t, events).name)
+	for anna.do("GET", "/user", nil).StatusCode == http.StatusOK {
+	}
+	for range 20 {
+		require.Equal(t, "still here", next(t, events).comment)
+	}
+}
+
 func TestEventStreamsAreBounded(t *testing.T) {
 	r := newRig(t, func(c *apiserver.Config) { c.MaxStreams = 1 })
 	anna := r.user("anna")
@@ -212,6 +254,31 @@ func TestEventStreamsAreBounded(t *testing.T) {
 	next(t, events)
 	r.server.Drain()
 	ends(t, events)
+}
+
+// One caller, with whatever tokens, does not keep the others out.
+func TestStreamsAreSharedByCallers(t *testing.T) {
+	r := newRig(t, func(c *apiserver.Config) { c.MaxStreams = 5 })
+	anna, ben := r.user("anna"), r.user("ben")
+	repo := anna.pushed("demo")
+	r.sql(`UPDATE repositories SET is_private = false WHERE id = $1`, repo.ID)
+	path := repoPath(repo, "/actions/runs/%d/events", r.latestRun(repo).Run.ID)
+	var stops []func()
+	for _, c := range []*client{anna, r.withScopes(anna.owner, "read:repository")} {
+		events, stop := c.follow(path)
+		next(t, events)
+		stops = append(stops, stop)
+	}
+	anna.do("GET", path, nil).wants(http.StatusTooManyRequests)
+	for _, c := range []*client{ben, ben, r.anonymous()} {
+		events, _ := c.follow(path)
+		next(t, events)
+	}
+	r.user("cleo").do("GET", path, nil).wants(http.StatusTooManyRequests) // now there is none left
+	stops[0]()
+	require.Eventually(t, func() bool {
+		return anna.raw("HEAD", "/api/v1"+path, nil).StatusCode == http.StatusOK
+	}, 10*time.Second, 5*time.Millisecond)
 }
 
 // The place of a client counts as what it was: all that the log has is sent, page by page.

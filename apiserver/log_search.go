@@ -163,7 +163,8 @@ func (s *search) log(l taskLog, row int64) (stopped bool, next int64, err error)
 		if err != nil {
 			return false, 0, err
 		}
-		if s.left <= 0 || time.Now().After(s.until) {
+		// Every call looks at something, so that whoever calls again comes to an end.
+		if s.left < maxSearchBytes && (s.left <= 0 || time.Now().After(s.until)) {
 			return true, max(row, chunk.FirstRow), nil
 		}
 		if text, err = s.call.server.codec.Text(text[:0], chunk.Data); err != nil {
@@ -189,7 +190,7 @@ func (s *search) rows(l taskLog, steps []logStep, row int64, text []byte) (full 
 	}
 	for line := range bytes.Lines(text) {
 		end := bytes.IndexByte(folded, '\n') + 1
-		_, content, _ := bytes.Cut(folded[:end], []byte(" "))
+		_, content, _ := bytes.Cut(bytes.TrimSuffix(folded[:end], []byte("\n")), []byte(" "))
 		folded = folded[end:]
 		if bytes.Contains(content, s.text) {
 			if !s.budget.takes(line, len(s.matches) == 0) {

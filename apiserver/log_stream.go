@@ -29,8 +29,8 @@ const sealGrace = 10 * time.Second
 //	data: {"status":"completed","conclusion":"success"}
 //
 // With ?task= it is the log of that task, until its end. A job that no runner has yet is waited for. Quiet streams carry
-// a comment every 15 s. The stream is woken by rows that arrive in this process, and looks every second for those that
-// arrived in another.
+// a comment every 15 s. A stream ends early when the server stops, and when its reader may not read the repository any
+// more. It is woken by rows that arrive in this process, and looks every second for those that arrived in another.
 func streamLog(c *call) error {
 	v, err := c.server.DB.Job(c.ctx(), c.repo.ID, c.id("job_id"))
 	if err != nil {
@@ -43,26 +43,26 @@ func streamLog(c *call) error {
 	if err != nil {
 		return err
 	}
-	leave, err := c.server.enterStream()
+	leave, err := c.enterStream()
 	if err != nil {
 		return err
 	}
 	defer leave()
 	f := &follower{
 		call: c, job: v.Job.ID, only: task, task: cmp.Or(task, v.Job.TaskID), next: c.firstRow(), out: newEventWriter(c.w),
+		recheck: c.newRecheck(reader(), func(*call) error { return nil }),
 	}
 	defer f.close()
 	return f.run()
 }
 
 // enterStream takes a place for one more stream.
-func (s *Server) enterStream() (leave func(), err error) {
-	select {
-	case s.streams <- struct{}{}:
-		return func() { <-s.streams }, nil
-	default:
+func (c *call) enterStream() (leave func(), err error) {
+	leave, ok := c.server.streams.enter(c.placeKey())
+	if !ok {
 		return nil, fault.TooManyRequests("too many streams are being followed, try again later")
 	}
+	return leave, nil
 }
 
 // firstRow is where the client wants to begin. What is no number is the beginning.
@@ -85,6 +85,8 @@ type follower struct {
 	task int64 // whose log is being sent; 0 before there is one
 	next int64 // row
 	out  *eventWriter
+
+	recheck *recheck
 
 	woken  <-chan struct{}
 	cancel func()
@@ -115,6 +117,9 @@ func (f *follower) run() error {
 	for {
 		done, err := f.send(state)
 		if err != nil || done || !f.wait() {
+			return f.broken(err)
+		}
+		if err := f.recheck.due(); err != nil {
 			return f.broken(err)
 		}
 		if state, err = f.call.server.DB.JobLogState(f.call.ctx(), f.job, f.only); err != nil {
@@ -204,6 +209,9 @@ func (f *follower) leave() error {
 // sendRows sends the rows up to end, chunk by chunk, each as soon as it is read.
 func (f *follower) sendRows(end int64) error {
 	for chunk, err := range f.call.server.DB.LogChunks(f.call.ctx(), f.task, f.next, end) {
+		if err == nil {
+			err = f.recheck.due()
+		}
 		if err != nil {
 			return err
 		}

@@ -102,12 +102,11 @@ func safeName(name string) string {
 
 // enterScan takes one of the places for what reads many logs at once, until leave is called.
 func (c *call) enterScan() (leave func(), err error) {
-	select {
-	case c.server.scans <- struct{}{}:
-		return func() { <-c.server.scans }, nil
-	default:
+	leave, ok := c.server.scans.enter(c.placeKey())
+	if !ok {
 		return nil, fault.TooManyRequests("too many logs are being read, try again later")
 	}
+	return leave, nil
 }
 
 // zipLogs streams the logs of an attempt, of which it holds some chunks at a time. Once the zip has begun there is nobody

@@ -191,6 +191,7 @@ func TestSearchInLogs(t *testing.T) {
 	require.Equal(t, "no error", anna.search(path, "q", "error", "job", fmt.Sprint(jobs[1].ID)).lines())
 	require.Equal(t, "Straße", anna.search(path, "q", "STRAß", "ignore_case", "1").lines())
 	require.Empty(t, anna.search(path, "q", ".*").Matches, "it is no pattern")
+	require.Empty(t, anna.search(path, "q", "\n").Matches, "the end of a line is none of it")
 
 	// Page by page.
 	var lines []string

@@ -28,13 +28,13 @@ type Server struct {
 	verifier *accounts.Verifier
 	codec    *logchunk.Codec
 	panics   prometheus.Counter
-	streams  chan struct{} // one place for each stream
+	streams  *places // one for each stream
 	feed     *statusfeed.Feed
 	limiter  *limiter
 	audit    *audit.Recorder
 	refusals *ratelimit.Buckets // of the audit log
 	compress func(http.Handler) http.Handler
-	scans    chan struct{} // one place for each call that reads many logs
+	scans    *places // one for each call that reads many logs
 	handler  http.Handler
 
 	drain    sync.Once
@@ -48,9 +48,9 @@ func New(c Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{Config: c.withDefaults(), draining: make(chan struct{})}
-	s.streams = make(chan struct{}, s.MaxStreams)
+	s.streams = newPlaces(s.MaxStreams)
 	s.feed = statusfeed.New(statusfeed.Config{Log: s.DB, Logger: s.Logger, Every: s.EventPoll})
-	s.scans = make(chan struct{}, max(s.MaxLogScans, 0))
+	s.scans = newPlaces(max(s.MaxLogScans, 0))
 	s.accounts = &accounts.Service{
 		DB: s.DB, Tokens: s.Tokens, Passwords: s.Passwords, Repositories: s.Repositories, CheckCloneURL: s.CheckCloneURL,
 	}

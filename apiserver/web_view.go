@@ -265,13 +265,13 @@ func (v *view) stepLog(cursor viewCursor, s logStep, task int64, b *logBudget) (
 	if out.Cursor < 0 {
 		return out, nil
 	}
-	rows, _, err := v.call.readStep(task, s, out.Cursor, b)
+	rows, next, err := v.call.readStep(task, s, out.Cursor, b)
 	if err != nil {
 		return out, err
 	}
+	out.Cursor = next // which also passes over rows that were not stored
 	for _, r := range rows {
-		out.Cursor++
-		out.Lines = append(out.Lines, viewLine{Index: out.Cursor, Message: r.Line, Timestamp: secondsOf(r.Time)})
+		out.Lines = append(out.Lines, viewLine{Index: r.Row - s.first + 1, Message: r.Line, Timestamp: secondsOf(r.Time)})
 	}
 	return out, nil
 }

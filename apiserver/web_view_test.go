@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/pawl-ci/pawl/db"
 	"github.com/pawl-ci/pawl/internal/ci"
 )
 
@@ -120,6 +121,27 @@ func TestViewPoll(t *testing.T) {
 	require.Equal(t, []any{"failure", true, false, true, true}, []any{
 		v.State.Run["status"], v.State.Run["done"], v.State.Run["canCancel"], v.State.Run["canRerun"], v.State.Run["canRerunFailed"],
 	})
+}
+
+// A client that goes on polling passes over rows that were not stored, and gets the last line once.
+func TestViewPollOfATruncatedLog(t *testing.T) {
+	r := newRig(t)
+	anna := r.user("anna")
+	repo, run, job, log := anna.logged()
+	log.append(false, "a0", "b0", "c0")
+	_, err := r.db.AppendLog(t.Context(), db.LogAppend{TaskID: log.task, Expected: 3, Rows: 97, Seal: true, Truncate: true})
+	require.NoError(t, err)
+	r.report(log.task, step(ci.StatusSuccess, 0, 1), step(ci.StatusSuccess, 1, 1))
+	r.finish(run, "failure")
+	r.sql(`UPDATE tasks SET reason = 'the runner is lost' WHERE id = $1`, log.task)
+	path := fmt.Sprintf("/%s/actions/runs/%d/jobs/%d", repo.FullName(), run.Run.ID, job.ID)
+	first := anna.view(path, cursors(cursor(3, 0, true))).Logs.StepsLog[0]
+	require.Len(t, first.Lines, 2)
+	require.Equal(t, []any{"c0", int64(1)}, []any{first.Lines[0].Message, first.Lines[0].Index})
+	require.Equal(t, []any{"Pawl: the runner is lost", int64(99)}, []any{first.Lines[1].Message, first.Lines[1].Index})
+	again := anna.view(path, cursors(cursor(3, first.Cursor, true))).Logs.StepsLog[0]
+	require.Empty(t, again.Lines)
+	require.Equal(t, int64(99), again.Cursor)
 }
 
 func TestViewPollOfAttempts(t *testing.T) {

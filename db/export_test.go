@@ -1,5 +1,7 @@
 package db
 
+import "context"
+
 // HotGateQueries are the statements by which gates and their members are found, whenever one is entered or left.
 var HotGateQueries = map[string]string{"peers": peersQuery, "grant": grantQuery, "lock": lockQuery, "places": placesQuery}
 
@@ -11,3 +13,8 @@ const (
 	DueLogsQuery = dueLogs
 	DueRunsQuery = dueRuns
 )
+
+// LogPage reads what LogChunks holds at a time.
+func (d *DB) LogPage(ctx context.Context, task, from, to int64) ([]LogChunk, error) {
+	return d.logPage(ctx, task, from, to)
+}

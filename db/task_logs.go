@@ -131,9 +131,12 @@ func (s TaskStatus) Status() ci.Status {
 	return status
 }
 
-// logPage is how many chunks are read at once: with chunks of at most about 1 MiB of text, which compresses to less
-// than that, it bounds the memory of a reader.
-const logPage = 16
+// A page of a log is what is read at once: so many chunks, and no further one when it has so many bytes already. With chunks
+// of at most about 1 MiB it bounds the memory of a reader, of whom there may be thousands.
+const (
+	logPage      = 16
+	logPageBytes = 1 << 20
+)
 
 // LogChunks yields the chunks that hold rows from (included) to to (excluded) of a task's log, in order; to < 0
 // means up to the end. The first and last may hold more rows than were asked for. Rows that were dropped because of
@@ -153,7 +156,7 @@ func (d *DB) LogChunks(ctx context.Context, task, from, to int64) iter.Seq2[LogC
 				}
 				from = c.FirstRow + int64(c.RowCount)
 			}
-			if len(page) < logPage {
+			if len(page) == 0 || (to >= 0 && from >= to) {
 				return
 			}
 		}
@@ -162,9 +165,12 @@ func (d *DB) LogChunks(ctx context.Context, task, from, to int64) iter.Seq2[LogC
 
 // logPage finds the chunk that row from is in, or the next one, by the primary key.
 func (d *DB) logPage(ctx context.Context, task, from, to int64) ([]LogChunk, error) {
-	rows, err := d.Pool.Query(ctx, `SELECT first_row, row_count, data FROM log_chunks
-		WHERE task_id = $1 AND first_row >= coalesce((SELECT max(first_row) FROM log_chunks WHERE task_id = $1 AND first_row <= $2), 0)
-		AND first_row + row_count > $2 AND ($3::bigint < 0 OR first_row < $3) ORDER BY first_row LIMIT $4`, prepared, task, from, to, logPage)
+	rows, err := d.Pool.Query(ctx, `SELECT first_row, row_count, data FROM (
+			SELECT first_row, row_count, data, sum(octet_length(data)) OVER (ORDER BY first_row) - octet_length(data) AS before
+			FROM log_chunks
+			WHERE task_id = $1 AND first_row >= coalesce((SELECT max(first_row) FROM log_chunks WHERE task_id = $1 AND first_row <= $2), 0)
+			AND first_row + row_count > $2 AND ($3::bigint < 0 OR first_row < $3) ORDER BY first_row LIMIT $4
+		) AS page WHERE before < $5 ORDER BY first_row`, prepared, task, from, to, logPage, logPageBytes)
 	if err != nil {
 		return nil, fmt.Errorf("read log of task %d: %w", task, err)
 	}

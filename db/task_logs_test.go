@@ -78,3 +78,28 @@ func TestLogChunks(t *testing.T) {
 		break // a reader may stop early
 	}
 }
+
+// A reader of chunks that do not compress holds no more of them than one of others.
+func TestALogIsReadInPagesOfFewBytes(t *testing.T) {
+	d := dbtest.Open(t)
+	task := claimedTask(t, d).TaskID
+	sizes := []int{10, 400 << 10, 400 << 10, 400 << 10, 400 << 10, 3 << 20, 10, 10}
+	for i, n := range sizes {
+		chunk := db.LogChunk{FirstRow: int64(i), RowCount: 1, Data: make([]byte, n)}
+		_, err := d.AppendLog(t.Context(), db.LogAppend{TaskID: task, Expected: int64(i), Rows: 1, Chunks: []db.LogChunk{chunk}})
+		require.NoError(t, err)
+	}
+	for from, want := range map[int64]int{0: 4, 4: 2, 5: 1, 6: 2, 8: 0} {
+		page, err := d.LogPage(t.Context(), task, from, -1)
+		require.NoError(t, err)
+		require.Equal(t, want, len(page), from)
+	}
+	for _, to := range []int64{-1, int64(len(sizes)), 100} {
+		var got []int
+		for c, err := range d.LogChunks(t.Context(), task, 0, to) {
+			require.NoError(t, err)
+			got = append(got, len(c.Data))
+		}
+		require.Equal(t, sizes, got)
+	}
+}

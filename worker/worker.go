@@ -72,8 +72,8 @@ func (w *Worker) options(o Options) worker.Options {
 	}
 }
 
-// hooksAtOnce bounds the receivers that one worker talks to at a time.
-const hooksAtOnce = 64
+// hooksAtOnce bounds the messages that one worker sends at a time; each receiver has a few of them (hook.EachReceiver).
+const hooksAtOnce = 128
 
 func (w *Worker) hookOptions(o Options) worker.Options {
 	options := w.options(o)

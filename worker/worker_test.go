@@ -222,6 +222,7 @@ func TestWorker(t *testing.T) {
 	})
 
 	t.Run("webhooks are sent", in.testHooks)
+	t.Run("a receiver that hangs keeps no other waiting", in.testHangingReceiver)
 	t.Run("the retention sweep is scheduled once, and deletes what is due", func(t *testing.T) { in.testRetention(t) })
 
 	t.Run("the reconciler mends what crashes left", func(t *testing.T) { in.testReconciler(t) })

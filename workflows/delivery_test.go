@@ -2,6 +2,7 @@ package workflows_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -64,27 +65,33 @@ func TestADeliveryIsTakenAtOnce(t *testing.T) {
 	require.Zero(t, r.givenUp)
 }
 
-func TestADeliveryIsTriedAgainAndAgain(t *testing.T) {
-	errs := make([]error, 20)
-	for i := range errs {
-		errs[i] = refused(0)
-	}
-	r, env := deliver(t, errs...)
+// How often it is tried is said by the activity; the workflow bounds the time.
+func TestADeliveryHasItsTime(t *testing.T) {
+	day := refused(25 * time.Hour)
+	r, env := deliver(t, day, day, day, day, day)
 	require.NoError(t, env.GetWorkflowError(), "a receiver that does not take it is no fault of the workflow")
 	require.Equal(t, 1, r.givenUp)
-	var pauses []time.Duration
-	for i := range len(r.tried) - 1 {
-		pauses = append(pauses, r.tried[i+1].Sub(r.tried[i]).Round(time.Second))
-	}
-	require.Equal(t, []time.Duration{
-		10 * time.Second, 40 * time.Second, 160 * time.Second, 640 * time.Second, 2560 * time.Second, time.Hour, time.Hour,
-	}, pauses)
+	require.Len(t, r.tried, 3, "three days are the limit")
 }
 
-func TestAReceiverMayAskForAPause(t *testing.T) {
-	r, env := deliver(t, refused(17*time.Minute))
+func TestTheActivitySaysWhenItIsTriedAgain(t *testing.T) {
+	r, env := deliver(t, refused(17*time.Minute), refused(time.Second))
 	require.NoError(t, env.GetWorkflowError())
-	require.Len(t, r.tried, 2)
+	require.Len(t, r.tried, 3)
 	require.Equal(t, 17*time.Minute, r.tried[1].Sub(r.tried[0]).Round(time.Second))
+	require.Equal(t, time.Second, r.tried[2].Sub(r.tried[1]).Round(time.Second))
+	require.Zero(t, r.givenUp)
+}
+
+// A fault of our own, such as a database that is away, does not use up the tries.
+func TestAFaultOfOurOwnIsTriedAgain(t *testing.T) {
+	errs := make([]error, 9) // the test environment makes no more
+	for i := range errs {
+		errs[i] = errors.New("the database is away")
+	}
+	r, env := deliver(t, errs...)
+	require.NoError(t, env.GetWorkflowError())
+	require.Len(t, r.tried, 10)
+	require.Equal(t, 5*time.Minute, r.tried[9].Sub(r.tried[8]).Round(time.Second))
 	require.Zero(t, r.givenUp)
 }

@@ -17,9 +17,10 @@ import (
 const (
 	// reader is the name of the place among the events.
 	reader = "hooks"
-	// batch bounds the events that are read at a time, deliveryBatch about how many deliveries are stored at a time, and
-	// startBatch the workflows that are started in a pass, startersAtOnce at once.
+	// batch bounds the events that are read at a time and readRounds how often that is done in a pass, deliveryBatch about how
+	// many deliveries are stored at a time, and startBatch the workflows that are started in a pass, startersAtOnce at once.
 	batch          = 200
+	readRounds     = 10
 	deliveryBatch  = 500
 	startBatch     = 500
 	startersAtOnce = 8
@@ -124,9 +125,10 @@ func (f *Fanout) Pass(ctx context.Context) error {
 	return errors.Join(f.read(ctx, from), f.start(ctx), f.count(ctx), f.sweep(ctx))
 }
 
-// read goes through the events from a place on, a batch at a time.
+// read goes through the events from a place on, a batch at a time. What is left is for the next pass: events may come as fast
+// as they are read, and the deliveries of those before are to be started.
 func (f *Fanout) read(ctx context.Context, from db.EventPlace) error {
-	for {
+	for range readRounds {
 		events, err := f.DB.StatusEvents(ctx, from, batch)
 		if err != nil || len(events) == 0 {
 			return err
@@ -144,6 +146,7 @@ func (f *Fanout) read(ctx context.Context, from db.EventPlace) error {
 		}
 		from = to
 	}
+	return nil
 }
 
 // deliveries are the messages of events for the hooks that want them, and the place of the last event they are of. When

@@ -27,8 +27,9 @@ type installation struct {
 	t        *testing.T
 	repo     *db.Repository
 	now      time.Time
-	bodies   error // what making a body ends in
-	temporal error // what starting a workflow ends in
+	bodies   error  // what making a body ends in
+	temporal error  // what starting a workflow ends in
+	onBody   func() // is called whenever a body is made
 
 	mu      sync.Mutex
 	started map[int64]int
@@ -41,6 +42,9 @@ func newInstallation(t *testing.T) *installation {
 }
 
 func (in *installation) HookPayload(_ context.Context, e db.StatusEvent, event, action string) (string, string, bool, error) {
+	if in.onBody != nil {
+		in.onBody()
+	}
 	ref := "refs/heads/main"
 	return fmt.Sprintf(`{"action":%q}`, action), ref, e.RunNumber != 0, in.bodies
 }
@@ -207,6 +211,26 @@ func TestAnEventThatFailsIsLeftOut(t *testing.T) {
 		_ = f.Pass(t.Context())
 		return len(in.told(h)) > 0
 	}, time.Minute, time.Millisecond)
+}
+
+// Changes that come as fast as they are read do not keep the messages of those before from being sent.
+func TestAFanoutThatIsNeverDone(t *testing.T) {
+	in := newInstallation(t)
+	in.hook(db.HookScope{RepoID: in.repo.ID})
+	j := dbtest.Job("a")
+	dbtest.Run(t, in.DB, in.repo, j)
+	bodies := 0
+	in.onBody = func() {
+		if bodies++; bodies < 500 {
+			in.exec(`UPDATE jobs SET status = CASE status WHEN 'running' THEN 'waiting' ELSE 'running' END WHERE id = $1`, j.ID)
+		}
+	}
+	f := in.process("a")
+	require.Eventually(t, func() bool {
+		require.NoError(t, f.Pass(t.Context()))
+		return len(in.started) > 0
+	}, time.Minute, time.Millisecond)
+	require.Less(t, bodies, 100)
 }
 
 func TestSweeps(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -39,11 +40,20 @@ type Sender struct {
 	client  *http.Client
 	metrics *Metrics
 	now     func() time.Time
+	turns   turns
 }
 
 // NewSender makes a Sender. A delivery has timeout from the first to the last byte.
 func NewSender(keys *secretbox.Keyring, guard *egress.Guard, timeout time.Duration, m *Metrics) *Sender {
-	return &Sender{keys: keys, client: guard.Client(timeout), metrics: m, now: time.Now}
+	return &Sender{
+		keys: keys, client: guard.Client(timeout), metrics: m, now: time.Now, turns: turns{at: map[string]*queue{}},
+	}
+}
+
+// Turn takes a place among what is sent to the receiver of a delivery, until leave is called. When there is none, it says
+// after which time to ask again; leave is nil then.
+func (s *Sender) Turn(d *db.HookDelivery) (leave func(), wait time.Duration) {
+	return s.turns.enter(receiverOf(d.Hook), s.now)
 }
 
 // Close gives idle connections back.
@@ -54,14 +64,14 @@ type Result struct {
 	Try db.DeliveryTry
 	// Permanent: another try would end the same.
 	Permanent bool
-	// RetryAfter is what the receiver asked for; 0 for nothing.
-	RetryAfter time.Duration
+	// Pause is how long to wait before the next try, of a delivery that is still pending.
+	Pause time.Duration
 }
 
-// Send tries once to deliver. number counts the tries from 1. The error is one of ours, such as a key that is missing;
-// what the receiver did is in the result.
-func (s *Sender) Send(ctx context.Context, d *db.HookDelivery, number int) (Result, error) {
-	out := Result{Try: db.DeliveryTry{DeliveryID: d.ID, Number: number, State: db.DeliveryPending}}
+// Send tries once to deliver; after the last try that there is, the delivery has failed. The error is one of ours, such as
+// a key that is missing; what the receiver did is in the result.
+func (s *Sender) Send(ctx context.Context, d *db.HookDelivery) (Result, error) {
+	out := Result{Try: db.DeliveryTry{DeliveryID: d.ID, Number: d.Tries + 1, State: db.DeliveryPending}}
 	if !d.Hook.IsActive && d.EventID != 0 {
 		return out.give("the webhook was switched off"), nil
 	}
@@ -84,6 +94,7 @@ func (s *Sender) Send(ctx context.Context, d *db.HookDelivery, number int) (Resu
 		out = out.failed(err)
 	}
 	s.metrics.tried(out.result())
+	out.plan()
 	return out, nil
 }
 
@@ -98,6 +109,10 @@ func (r Result) failed(err error) Result {
 	if egress.Refused(err) {
 		return r.give(textForbidden)
 	}
+	var unresolved *net.DNSError
+	if errors.As(err, &unresolved) {
+		err = errUnresolved // without the address of the resolver
+	}
 	var at *url.Error
 	if errors.As(err, &at) {
 		err = at.Err // without the address
@@ -105,6 +120,8 @@ func (r Result) failed(err error) Result {
 	r.Try.Error = "no answer: " + err.Error()
 	return r
 }
+
+var errUnresolved = errors.New("the host of the webhook cannot be resolved")
 
 const textForbidden = "this installation does not connect to the address of the webhook"
 
@@ -134,7 +151,7 @@ func (r *Result) answer(resp *http.Response, now time.Time) {
 	case !mayChange(resp.StatusCode):
 		r.Permanent, r.Try.State = true, db.DeliveryFailed
 	default:
-		r.RetryAfter = retryAfter(resp.Header.Get("Retry-After"), now)
+		r.Pause = retryAfter(resp.Header.Get("Retry-After"), now)
 	}
 	r.Try.Error = fmt.Sprintf("the receiver answered %d", resp.StatusCode)
 }

@@ -92,12 +92,12 @@ func delivery(t *testing.T, address string, secrets Secrets) *db.HookDelivery {
 	t.Helper()
 	h := &db.Hook{ID: 4, RepoID: 2, Type: "gitea", URL: address, ContentType: "json", IsActive: true}
 	require.NoError(t, secrets.Seal(keyring(t), h))
-	return &db.HookDelivery{ID: 9, HookID: 4, EventID: 1, GUID: uuid.New(), Event: EventJob, Action: "queued", Payload: `{"action":"queued","x":"ä&="}`, Hook: h}
+	return &db.HookDelivery{ID: 9, HookID: 4, EventID: 1, GUID: uuid.New(), Event: EventJob, Action: "queued", Payload: `{"action":"queued","x":"ä&="}`, Tries: 2, Hook: h}
 }
 
 func (s senderRig) send(t *testing.T, d *db.HookDelivery) Result {
 	t.Helper()
-	r, err := s.Send(t.Context(), d, 3)
+	r, err := s.Send(t.Context(), d)
 	require.NoError(t, err)
 	require.Equal(t, int64(9), r.Try.DeliveryID)
 	require.Equal(t, 3, r.Try.Number)
@@ -154,8 +154,9 @@ func TestWhatIsTriedAgain(t *testing.T) {
 		permanent bool
 		wait      time.Duration
 	}{
-		{status: 500}, {status: 503, after: "30", wait: 30 * time.Second}, {status: 429, after: "Wed, 25 Nov 2026 12:01:00 GMT", wait: time.Minute},
-		{status: 408}, {status: 425}, {status: 503, after: "99999999999"}, {status: 503, after: "999999", wait: time.Hour},
+		{status: 500}, {status: 503, after: "600", wait: 10 * time.Minute}, {status: 408}, {status: 425},
+		{status: 429, after: "Wed, 25 Nov 2026 12:05:00 GMT", wait: 5 * time.Minute}, {status: 503, after: "30"}, {status: 503, after: "0"},
+		{status: 503, after: "99999999999"}, {status: 503, after: "999999", wait: time.Hour},
 		{status: 503, after: "-5"}, {status: 503, after: "soon"}, {status: 503, after: "Wed, 25 Nov 2020 12:01:00 GMT"},
 		{status: 400, permanent: true}, {status: 401, permanent: true}, {status: 404, permanent: true}, {status: 410, permanent: true},
 		{status: 302, permanent: true}, {status: 304, permanent: true},
@@ -170,13 +171,16 @@ func TestWhatIsTriedAgain(t *testing.T) {
 		result := s.send(t, delivery(t, r.URL, Secrets{}))
 		require.Equal(t, test.permanent, result.Permanent, "%+v", test)
 		require.Equal(t, map[bool]db.DeliveryState{true: db.DeliveryFailed, false: db.DeliveryPending}[test.permanent], result.Try.State)
-		if test.after != "99999999999" { // too large for a number of any platform, or an hour
-			require.Equal(t, test.wait, result.RetryAfter, "%+v", test)
+		if test.wait == 0 && !test.permanent {
+			test.wait = 160 * time.Second // its own pause after the third try
 		}
-		require.LessOrEqual(t, result.RetryAfter, time.Hour)
+		if test.after != "99999999999" { // too large for a number of any platform, or an hour
+			require.Equal(t, test.wait, result.Pause, "%+v", test)
+		}
+		require.LessOrEqual(t, result.Pause, time.Hour)
 		require.Contains(t, result.Try.Error, "answered")
 	}
-	require.Equal(t, 16.0, testutil.ToFloat64(s.metrics.tries.WithLabelValues(resultRefused)))
+	require.Equal(t, 18.0, testutil.ToFloat64(s.metrics.tries.WithLabelValues(resultRefused)))
 }
 
 func TestAReceiverThatIsNotThere(t *testing.T) {
@@ -188,6 +192,14 @@ func TestAReceiverThatIsNotThere(t *testing.T) {
 	require.Contains(t, result.Try.Error, "no answer")
 	require.NotContains(t, result.Try.Error, "T0KEN")
 	require.Zero(t, result.Try.StatusCode)
+}
+
+// A name that is not there tells nothing of the network of this installation, such as the address of its resolver.
+func TestAReceiverWithoutAnAddress(t *testing.T) {
+	s := newSender(t, "external", time.Minute)
+	result := s.send(t, delivery(t, "http://receiver.invalid/T0KEN", Secrets{}))
+	require.Equal(t, "no answer: the host of the webhook cannot be resolved", result.Try.Error)
+	require.Equal(t, db.DeliveryPending, result.Try.State)
 }
 
 func TestAReceiverThatHangs(t *testing.T) {
@@ -251,7 +263,7 @@ func TestSecretsOfAnotherKey(t *testing.T) {
 	r, s := newReceiver(t), newSender(t, "loopback", time.Minute)
 	d := delivery(t, r.URL, Secrets{Secret: "s3cret"})
 	d.Hook.RepoID = 3 // it was copied to another row
-	_, err := s.Send(context.Background(), d, 1)
+	_, err := s.Send(context.Background(), d)
 	require.ErrorIs(t, err, secretbox.ErrSealed)
 	require.Empty(t, r.got)
 }

@@ -55,6 +55,7 @@ func TestContentIsCutBetweenCharacters(t *testing.T) {
 		require.True(t, utf8.ValidString(got))
 	}
 	require.Len(t, Clean(strings.Repeat("\x80", MaxContentBytes*2)), 3, "a run of broken bytes becomes one mark")
+	require.Len(t, Clean(strings.Repeat("\n", MaxContentBytes)+"x"), MaxContentBytes, "also after line ends became two characters")
 }
 
 func TestCleanProperties(t *testing.T) {

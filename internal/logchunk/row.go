@@ -66,7 +66,7 @@ func Clean(content string) string {
 		content = strings.ReplaceAll(content, "\x00", "")
 	}
 	if strings.IndexByte(content, '\n') >= 0 {
-		content = strings.ReplaceAll(content, "\n", `\n`)
+		content = cut(strings.ReplaceAll(content, "\n", `\n`)) // which made it longer
 	}
 	return content
 }

@@ -37,9 +37,11 @@ type Config struct {
 // Feed is safe for concurrent use.
 type Feed struct {
 	Config
-	mu    sync.Mutex
-	subs  map[int64]map[*Subscription]struct{} // by repository
-	place db.EventPlace                        // up to which the log was handed out; of no meaning without subs
+	mu   sync.Mutex
+	subs map[int64]map[*Subscription]struct{} // by repository
+	// reading: the one goroutine is there that reads the log. It goes when it finds no followers.
+	reading bool
+	place   db.EventPlace // up to which the log was handed out; of no meaning without subs
 }
 
 // New makes a feed.
@@ -76,7 +78,10 @@ func (f *Feed) Subscribe(ctx context.Context, repo, run int64) (*Subscription, e
 			return nil, err
 		}
 		f.place = place
-		go f.read()
+		if !f.reading {
+			f.reading = true
+			go f.read()
+		}
 	}
 	events := make(chan db.StatusEvent, f.Buffer)
 	s := &Subscription{Events: events, From: f.place, feed: f, repo: repo, run: run, events: events}
@@ -101,8 +106,7 @@ func (f *Feed) remove(s *Subscription) {
 	}
 }
 
-// read looks at the log until nobody follows any more. A goroutine whose last follower left is replaced by another one
-// with the next follower; both may read for a moment, and then the places tell which of them hands out.
+// read looks at the log until nobody follows any more.
 func (f *Feed) read() {
 	ticker := time.NewTicker(f.Every)
 	defer ticker.Stop()
@@ -134,13 +138,15 @@ func (f *Feed) look() (more, followed bool) {
 	return len(events) == batch, true
 }
 
+// where is from where to read. When nobody follows, the reader is no reader any more, and the next follower starts another.
 func (f *Feed) where() (from db.EventPlace, followed bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.place, len(f.subs) > 0
+	f.reading = len(f.subs) > 0
+	return f.place, f.reading
 }
 
-// handOut does nothing when somebody else has handed out events meanwhile.
+// handOut does nothing when all followers have left meanwhile and others came, who begin elsewhere.
 func (f *Feed) handOut(from db.EventPlace, events []db.StatusEvent) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -137,4 +138,20 @@ func TestALogThatIsAwayForAWhile(t *testing.T) {
 	l.mu.Unlock()
 	l.add(1, 5)
 	require.Equal(t, int64(5), receive(t, s).RunID)
+}
+
+// Followers that come and go one after the other, so fast that the reader never sees nobody, are served by one reader.
+func TestFollowersThatComeAndGoShareOneReader(t *testing.T) {
+	l := &log{}
+	f := New(Config{Log: l, Logger: slog.New(slog.DiscardHandler), Every: 50 * time.Millisecond})
+	before := runtime.NumGoroutine()
+	for range 100 {
+		s, err := f.Subscribe(t.Context(), 1, 0)
+		require.NoError(t, err)
+		s.Close()
+	}
+	s := subscribe(t, f, 1, 0)
+	require.LessOrEqual(t, runtime.NumGoroutine(), before+1)
+	l.add(1, 7)
+	require.Equal(t, int64(7), receive(t, s).RunID)
 }
