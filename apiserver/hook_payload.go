@@ -115,7 +115,7 @@ func workflowOf(r *db.Run, repo *db.Repository, disabled map[string]bool) trigge
 }
 
 func (s *Server) jobMessage(ctx context.Context, e db.StatusEvent, action string, repo *db.Repository, sender *db.Owner) (*apiJobEvent, error) {
-	v, err := s.DB.Job(ctx, repo.ID, e.JobID)
+	v, err := s.DB.AnyJob(ctx, repo.ID, e.JobID)
 	if err != nil {
 		return nil, err
 	}

@@ -289,6 +289,9 @@ func TestMessagesOfRunsAndJobs(t *testing.T) {
 	shown = message(job.ID, ci.StatusFailure, hook.EventJob, "completed")["workflow_job"].(map[string]any)
 	require.Equal(t, []any{"completed", "failure"}, []any{shown["status"], shown["conclusion"]})
 
+	r.sql(`UPDATE jobs SET is_hidden = true WHERE id = $1`, job.ID)
+	message(job.ID, ci.StatusSkipped, hook.EventJob, "completed") // who heard of it hears of its end
+
 	for _, e := range []db.StatusEvent{{RepoID: repo.ID, RunID: 999, Attempt: 1}, {RepoID: 999, RunID: v.Run.ID, Attempt: 1}, {RepoID: repo.ID, RunID: v.Run.ID, Attempt: 9}} {
 		_, _, ok, err := r.server.HookPayload(t.Context(), e, hook.EventRun, "requested")
 		require.NoError(t, err)

@@ -37,7 +37,7 @@ type JobFilter struct {
 // jobColumns are those that are shown, and those that tell why a job waits.
 var jobColumns = []string{
 	"id", "run_id", "attempt_id", "attempt", "repo_id", "owner_id", "cell", "key", "name", "needs", "runs_on", "label_set_id", "step_names",
-	"max_parallel", "status", "reason", "class", "task_id", "kind", "parent_id", "uses", "follows_id",
+	"max_parallel", "status", "reason", "class", "task_id", "kind", "parent_id", "uses", "follows_id", "is_hidden",
 	"created_at", "updated_at", "started_at", "stopped_at",
 }
 
@@ -108,9 +108,17 @@ func (f JobFilter) apply(q *bun.SelectQuery) *bun.SelectQuery {
 
 // Job returns one job of a repository, of whatever attempt. ErrNotFound if there is none, or it is hidden.
 func (d *DB) Job(ctx context.Context, repo, id int64) (*JobView, error) {
+	v, err := d.AnyJob(ctx, repo, id)
+	if err == nil && v.Job.IsHidden {
+		return nil, fmt.Errorf("job %d: %w", id, ErrNotFound)
+	}
+	return v, err
+}
+
+// AnyJob is Job for who heard of the job before it was hidden.
+func (d *DB) AnyJob(ctx context.Context, repo, id int64) (*JobView, error) {
 	job := &Job{}
-	err := d.NewSelect().Model(job).Column(jobColumns...).Where("id = ?", id).Where("repo_id = ?", repo).
-		Where("NOT is_hidden").Scan(ctx)
+	err := d.NewSelect().Model(job).Column(jobColumns...).Where("id = ?", id).Where("repo_id = ?", repo).Scan(ctx)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = ErrNotFound
 	}

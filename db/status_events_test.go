@@ -54,9 +54,9 @@ func told(list []db.StatusEvent) []string {
 func TestChangesOfStatusAreNoted(t *testing.T) {
 	d := dbtest.Open(t)
 	repo := dbtest.Repository(t, d, dbtest.Owner(t, d))
-	a, b := dbtest.Job("a"), dbtest.Job("b")
-	b.Status = ci.StatusBlocked
-	run, attempt := dbtest.Run(t, d, repo, a, b)
+	a, b, hidden := dbtest.Job("a"), dbtest.Job("b"), dbtest.Job("c")
+	b.Status, hidden.IsHidden = ci.StatusBlocked, true
+	run, attempt := dbtest.Run(t, d, repo, a, b, hidden)
 	got := events(t, d, db.EventPlace{}, 3)
 	require.Equal(t, []string{"run 1 waiting*", "a 1 waiting*", "b 1 blocked*"}, told(got))
 	require.Equal(t, []int64{repo.ID, repo.OwnerID, run.ID, a.ID, run.RunNumber}, []int64{got[1].RepoID, got[1].OwnerID, got[1].RunID, got[1].JobID, got[1].RunNumber})
@@ -70,7 +70,8 @@ func TestChangesOfStatusAreNoted(t *testing.T) {
 	exec(`UPDATE jobs SET status = 'running' WHERE id = $1`, a.ID)
 	exec(`UPDATE jobs SET status = 'running', reason = 'again' WHERE id = $1`, a.ID) // no change
 	exec(`UPDATE jobs SET status = 'cancelling' WHERE id = $1`, a.ID)                // none that clients see
-	exec(`UPDATE jobs SET status = 'skipped', is_hidden = true WHERE id = $1`, b.ID) // its cells are shown
+	exec(`UPDATE jobs SET status = 'skipped', is_hidden = true WHERE id = $1`, b.ID) // its cells are shown from now on
+	exec(`UPDATE jobs SET status = 'failure' WHERE id = $1`, b.ID)                   // nobody sees it any more
 	exec(`UPDATE runs SET status = 'running' WHERE id = $1`, run.ID)
 	step := db.RunStep{RunID: run.ID, AttemptID: attempt.ID, Status: ci.StatusFailure, Ended: []db.JobEnd{{JobID: a.ID, Status: ci.StatusFailure}}}
 	for range 2 { // a repetition is noted once
@@ -79,11 +80,13 @@ func TestChangesOfStatusAreNoted(t *testing.T) {
 	}
 	exec(`UPDATE runs SET status = 'waiting', attempt = 2 WHERE id = $1`, run.ID)
 	exec(`UPDATE runs SET attempt = 3 WHERE id = $1`, run.ID)
-	got = events(t, d, got[2].Place, 6)
-	require.Equal(t, []string{"a 1 running", "run 1 running", "a 1 failure", "run 1 failure", "run 2 waiting*", "run 3 waiting*"}, told(got))
+	got = events(t, d, got[2].Place, 7)
+	require.Equal(t, []string{
+		"a 1 running", "b 1 skipped", "run 1 running", "a 1 failure", "run 1 failure", "run 2 waiting*", "run 3 waiting*",
+	}, told(got))
 
 	exec(`DELETE FROM runs WHERE id = $1`, run.ID)
-	got = events(t, d, got[3].Place, 2)
+	got = events(t, d, got[4].Place, 2)
 	require.Zero(t, got[0].RunNumber, "the run is gone, the events are not")
 }
 
