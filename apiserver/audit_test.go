@@ -17,7 +17,7 @@ import (
 )
 
 // readsByPost are the routes that read although they are asked by POST.
-var readsByPost = regexp.MustCompile(`/git-upload-pack$|^/\{owner\}/\{repo\}/actions/runs/\{run\}(/jobs/\{job\})?$`)
+var readsByPost = regexp.MustCompile(`/git-upload-pack$|^/\{owner\}/\{repo\}/actions/runs/\{run\}(/jobs/\{job\})?(/attempts/\{attempt\})?$`)
 
 // Whatever route is added, what it changes is recorded, under a name that no other has.
 func TestEveryMutatingRouteHasAnActionOfItsOwn(t *testing.T) {
@@ -262,4 +262,10 @@ func TestAuditLists(t *testing.T) {
 		ben.do("GET", path, nil).wants(status)
 	}
 	r.anonymous().do("GET", "/admin/audit", nil).wants(http.StatusUnauthorized)
+
+	// What spans repositories is not for tokens that see only the public ones.
+	r.sql(`UPDATE repositories SET is_private = true WHERE name = 'tool'`)
+	for path, c := range map[string]*client{"/orgs/acme/audit": anna, "/admin/audit": root} {
+		r.withScopes(c.owner, "public-only", "all").do("GET", path, nil).refused(http.StatusForbidden, "this token is limited to public resources")
+	}
 }
