@@ -135,6 +135,21 @@ func TestWhatIsDoneIsRecorded(t *testing.T) {
 	require.NotContains(t, fmt.Sprint(e), made["sha1"])
 	require.NotContains(t, fmt.Sprint(e), password)
 
+	// Who gets which rights, and what becomes visible to whom.
+	for _, change := range []struct{ method, path, body, name, value string }{
+		{"PUT", repoPath(repo, "/collaborators/ben"), `{"permission":"admin"}`, "permission", "admin"},
+		{"PUT", repoPath(repo, "/collaborators/ben"), `{}`, "permission", "write"},
+		{"PATCH", repoPath(repo, ""), `{"private":true}`, "private", "true"},
+		{"PUT", "/orgs/acme/members/ben", `{"role":"owner"}`, "role", "owner"},
+	} {
+		anna.do("POST", "/orgs", `{"username":"acme"}`)
+		require.Less(t, anna.do(change.method, change.path, change.body).StatusCode, 300)
+		require.Equal(t, change.value, r.last().Target[change.name], change.path)
+	}
+	anna.do("DELETE", repoPath(repo, "/collaborators/ben"), nil).wants(http.StatusNoContent)
+	anna.with(basic("anna", password)).do("POST", "/users/anna/tokens", `{"name":"few","scopes":["read:user","read:repository"]}`).wants(http.StatusCreated)
+	require.Equal(t, "read:repository,read:user", r.last().Target["scopes"])
+
 	// A site admin who acts as another, refusals, the page, a task.
 	root.do("POST", repoPath(repo, "/actions/runs/%d/cancel", run.Run.ID), nil, "Sudo", "anna")
 	e = r.last()
