@@ -37,6 +37,8 @@ var specialActions = map[string]string{
 	"POST /{owner}/{repo}/git-receive-pack":                                 "git.push",
 	"POST /{owner}/{repo}/actions/runs/{run}":                               "", // what the page of a run polls
 	"POST /{owner}/{repo}/actions/runs/{run}/jobs/{job}":                    "",
+	"POST /{owner}/{repo}/actions/runs/{run}/attempts/{attempt}":            "",
+	"POST /{owner}/{repo}/actions/runs/{run}/jobs/{job}/attempts/{attempt}": "",
 	"POST /repos/{owner}/{repo}/actions/runs/{run}/pending_deployments":     "deployment.review",
 	"POST /repos/{owner}/{repo}/actions/runs/{run}/rerun-failed-jobs":       "run.rerun-failed-jobs",
 	"POST /repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches": "workflow.dispatch",

@@ -13,8 +13,8 @@ import (
 
 func (s *Server) auditRoutes() []endpoint {
 	return []endpoint{
-		{http.MethodGet, "/admin/audit", siteAdmin(), listAudit},
-		{http.MethodGet, "/orgs/{org}/audit", orgOwner(), listOrgAudit},
+		{http.MethodGet, "/admin/audit", append(siteAdmin(), seesPrivate), listAudit},
+		{http.MethodGet, "/orgs/{org}/audit", append(orgOwner(), seesPrivate), listOrgAudit},
 		{http.MethodGet, "/repos/{owner}/{repo}/audit", repoOwner(), listRepoAudit},
 	}
 }

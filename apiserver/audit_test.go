@@ -17,7 +17,7 @@ import (
 )
 
 // readsByPost are the routes that read although they are asked by POST.
-var readsByPost = regexp.MustCompile(`/git-upload-pack$|^/\{owner\}/\{repo\}/actions/runs/\{run\}(/jobs/\{job\})?$`)
+var readsByPost = regexp.MustCompile(`/git-upload-pack$|^/\{owner\}/\{repo\}/actions/runs/\{run\}(/jobs/\{job\})?(/attempts/\{attempt\})?$`)
 
 // Whatever route is added, what it changes is recorded, under a name that no other has.
 func TestEveryMutatingRouteHasAnActionOfItsOwn(t *testing.T) {
@@ -134,6 +134,21 @@ func TestWhatIsDoneIsRecorded(t *testing.T) {
 	require.Equal(t, []any{"user.token.create", "password", "ci", "anna"}, []any{e.Action, e.Credential, e.Target["made_name"], e.Owner})
 	require.NotContains(t, fmt.Sprint(e), made["sha1"])
 	require.NotContains(t, fmt.Sprint(e), password)
+
+	// Who gets which rights, and what becomes visible to whom.
+	for _, change := range []struct{ method, path, body, name, value string }{
+		{"PUT", repoPath(repo, "/collaborators/ben"), `{"permission":"admin"}`, "permission", "admin"},
+		{"PUT", repoPath(repo, "/collaborators/ben"), `{}`, "permission", "write"},
+		{"PATCH", repoPath(repo, ""), `{"private":true}`, "private", "true"},
+		{"PUT", "/orgs/acme/members/ben", `{"role":"owner"}`, "role", "owner"},
+	} {
+		anna.do("POST", "/orgs", `{"username":"acme"}`)
+		require.Less(t, anna.do(change.method, change.path, change.body).StatusCode, 300)
+		require.Equal(t, change.value, r.last().Target[change.name], change.path)
+	}
+	anna.do("DELETE", repoPath(repo, "/collaborators/ben"), nil).wants(http.StatusNoContent)
+	anna.with(basic("anna", password)).do("POST", "/users/anna/tokens", `{"name":"few","scopes":["read:user","read:repository"]}`).wants(http.StatusCreated)
+	require.Equal(t, "read:repository,read:user", r.last().Target["scopes"])
 
 	// A site admin who acts as another, refusals, the page, a task.
 	root.do("POST", repoPath(repo, "/actions/runs/%d/cancel", run.Run.ID), nil, "Sudo", "anna")
@@ -262,4 +277,10 @@ func TestAuditLists(t *testing.T) {
 		ben.do("GET", path, nil).wants(status)
 	}
 	r.anonymous().do("GET", "/admin/audit", nil).wants(http.StatusUnauthorized)
+
+	// What spans repositories is not for tokens that see only the public ones.
+	r.sql(`UPDATE repositories SET is_private = true WHERE name = 'tool'`)
+	for path, c := range map[string]*client{"/orgs/acme/audit": anna, "/admin/audit": root} {
+		r.withScopes(c.owner, "public-only", "all").do("GET", path, nil).refused(http.StatusForbidden, "this token is limited to public resources")
+	}
 }

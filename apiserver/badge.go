@@ -53,9 +53,9 @@ func serveBadge(c *call) error {
 	return nil
 }
 
-// cacheScope keeps badges of private repositories out of caches that many share.
+// cacheScope keeps badges of repositories that are not for everybody out of caches that many share.
 func (c *call) cacheScope() string {
-	if c.repo.IsPrivate {
+	if c.repo.IsPrivate || c.repo.Owner.Visibility != "public" {
 		return "private"
 	}
 	return "public"

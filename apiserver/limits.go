@@ -113,12 +113,17 @@ func (c *call) mayProve(credentials string) error {
 	return c.limited(limitAnonymous, state, false)
 }
 
-// proved remembers what came of credentials.
+// proved remembers what came of credentials. A token that was taken back is bounded from then on like any wrong one.
 func (c *call) proved(credentials string, err error) {
-	switch {
-	case err == nil:
+	if err == nil {
 		c.server.limiter.proven.Add(credentials, struct{}{})
-	case fault.Has(err, fault.CodeUnauthenticated) && !c.route.unlimited:
+		return
+	}
+	if !fault.Has(err, fault.CodeUnauthenticated) {
+		return
+	}
+	c.server.limiter.proven.Remove(credentials)
+	if !c.route.unlimited {
 		state, _ := c.server.limiter.anonymous.Take(c.address())
 		c.tellLimit(state)
 	}

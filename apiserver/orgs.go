@@ -85,6 +85,7 @@ func setMember(c *call) error {
 	if in.Role != db.RoleMember && in.Role != db.RoleOwner {
 		return fault.Unprocessable("In(owner,member)").In("Role")
 	}
+	c.note("role", string(in.Role))
 	user, err := c.userNamed("username")
 	if err != nil {
 		return err

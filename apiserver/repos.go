@@ -2,6 +2,7 @@ package apiserver
 
 import (
 	"net/http"
+	"strconv"
 
 	"github.com/pawl-ci/pawl/db"
 	"github.com/pawl-ci/pawl/internal/accounts"
@@ -103,6 +104,9 @@ func editRepo(c *call) error {
 	if err := c.bind(&in); err != nil {
 		return err
 	}
+	if in.Private != nil {
+		c.note("private", strconv.FormatBool(*in.Private))
+	}
 	if in.Name != nil && *in.Name != c.repo.Name {
 		return fault.Unprocessable("repositories cannot be renamed").In("Name")
 	}
@@ -148,6 +152,7 @@ func setCollaborator(c *call) error {
 	default:
 		return fault.Unprocessable("In(read,write,admin)").In("Permission")
 	}
+	c.note("permission", string(permission))
 	user, err := c.userNamed("username")
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/pawl-ci/pawl/db"
 	"github.com/pawl-ci/pawl/internal/fault"
@@ -46,6 +47,7 @@ func createToken(c *call) error {
 	if err != nil {
 		return err
 	}
+	c.note("scopes", strings.Join(token.Scopes, ","))
 	return c.json(http.StatusCreated, showToken(token, text))
 }
 

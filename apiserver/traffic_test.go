@@ -250,6 +250,18 @@ func TestRateLimitOfAddresses(t *testing.T) {
 	guess.do("GET", "/user", nil, from("192.0.2.1")...).wants(http.StatusUnauthorized)
 }
 
+// Credentials that were right once, and are not any more, are bounded like all wrong ones.
+func TestRevokedTokensAreLimited(t *testing.T) {
+	r, _ := limitedRig(t, apiserver.Limits{Anonymous: ratelimit.Rate{PerSecond: 1, Burst: 2}})
+	anna := r.user("anna")
+	anna.do("GET", "/user", nil).wants(http.StatusOK)
+	r.sql(`DELETE FROM access_tokens WHERE user_id = $1`, anna.owner.ID)
+	for range 2 {
+		anna.do("GET", "/user", nil).wants(http.StatusUnauthorized)
+	}
+	anna.do("GET", "/user", nil).wants(http.StatusTooManyRequests)
+}
+
 func TestRateLimitOfPasswords(t *testing.T) {
 	r, clock := limitedRig(t, apiserver.Limits{Login: ratelimit.Rate{PerSecond: 1, Burst: 2}})
 	anna := r.user("anna")

@@ -10,11 +10,12 @@ import (
 	"github.com/pawl-ci/pawl/db"
 	"github.com/pawl-ci/pawl/internal/audit"
 	"github.com/pawl-ci/pawl/internal/fault"
+	"github.com/pawl-ci/pawl/internal/peer"
 	"github.com/pawl-ci/pawl/internal/ratelimit"
 	"github.com/pawl-ci/pawl/observability"
 )
 
-// refusalsKept bounds how many refused registrations from one address the audit log takes: a runner with an old token tries
+// refusalsKept bounds how many refused registrations of one client the audit log takes: a runner with an old token tries
 // for ever.
 var refusalsKept = ratelimit.Rate{PerSecond: 1.0 / 60, Burst: 10}
 
@@ -24,8 +25,12 @@ func (g *Gateway) recordRegistration(ctx context.Context, m *runnerv1.RegisterRe
 		Action: "runner.register", Credential: audit.RegistrationToken, Target: map[string]string{"name": printable(m.Name)},
 		RequestID: observability.RequestID(ctx), Result: db.AuditOK, Status: http.StatusOK,
 	}
+	client := ""
 	if c := callerFrom(ctx); c != nil {
-		entry.Address, entry.UserAgent = c.address, c.agent
+		entry.UserAgent, client = c.agent, peer.Key(c.address)
+		if c.address.IsValid() {
+			entry.Address = c.address.String()
+		}
 	}
 	if err != nil {
 		found := fault.From(err)
@@ -33,7 +38,7 @@ func (g *Gateway) recordRegistration(ctx context.Context, m *runnerv1.RegisterRe
 		if entry.Status >= http.StatusInternalServerError {
 			entry.Result = db.AuditFailed
 		}
-		if _, ok := g.refusals.Take(entry.Address); !ok {
+		if _, ok := g.refusals.Take(client); !ok {
 			g.audit.Suppressed()
 			return
 		}
@@ -56,11 +61,4 @@ func (g *Gateway) describe(ctx context.Context, e *db.AuditEntry, r *db.Runner) 
 			e.Owner = owner.Login
 		}
 	}
-}
-
-func (g *Gateway) address(r *http.Request) string {
-	if address := g.options.TrustedProxies.Address(r); address.IsValid() {
-		return address.String()
-	}
-	return ""
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -44,7 +45,8 @@ type caller struct {
 	runner *db.Runner
 	root   string
 	// address and agent are for the audit log.
-	address, agent string
+	address netip.Addr
+	agent   string
 }
 
 type callerKey struct{}
@@ -119,7 +121,7 @@ func (g *Gateway) authenticated(next http.Handler, refuse *connect.ErrorWriter) 
 			ctx, cancel = context.WithTimeout(ctx, callLimit)
 			defer cancel()
 		}
-		c := &caller{root: g.rootURL(r), address: g.address(r), agent: r.UserAgent()}
+		c := &caller{root: g.rootURL(r), address: g.options.TrustedProxies.Address(r), agent: r.UserAgent()}
 		if r.URL.Path != runnerv1connect.RunnerServiceRegisterProcedure {
 			runner, err := g.authenticate(ctx, r)
 			if err != nil {

@@ -10,8 +10,12 @@ import (
 	"github.com/pawl-ci/pawl/internal/mask"
 )
 
-// maxAddedMasks is how many values a job may have hidden beside its secrets. Runners hide them by themselves.
-const maxAddedMasks = 100
+// maxAddedMasks is how many values a job may have hidden beside its secrets, and maxAddedBytes how large they may be in all:
+// they stay in memory for as long as the job. Runners hide them by themselves.
+const (
+	maxAddedMasks = 100
+	maxAddedBytes = 128 << 10
+)
 
 // taskMasks hide what a job must not show: all secrets of its repository, even those that it did not get, the tokens of
 // its task, and what it says itself. Runners do the same; this is for what they miss (execution-semantics.md §12).
@@ -20,6 +24,7 @@ type taskMasks struct {
 	tokens  *mask.Masker
 	own     *mask.Masker
 	added   []string
+	room    int // of maxAddedBytes that is left
 }
 
 // hide returns the text without what is to be hidden.
@@ -46,10 +51,11 @@ func (m *taskMasks) row(text string) string {
 }
 
 func (m *taskMasks) add(value string) {
-	if value == "" || value == mask.Stars || len(m.added) == maxAddedMasks {
+	if value == "" || value == mask.Stars || len(m.added) == maxAddedMasks || len(value) > m.room {
 		return
 	}
-	m.added = append(m.added, value)
+	m.room -= len(value)
+	m.added = append(m.added, strings.Clone(value)) // which is a part of all rows of its request
 	m.own = mask.New(m.added...)
 }
 

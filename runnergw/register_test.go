@@ -3,6 +3,7 @@ package runnergw_test
 import (
 	"fmt"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -14,6 +15,8 @@ import (
 
 	"github.com/pawl-ci/pawl/db"
 	"github.com/pawl-ci/pawl/db/dbtest"
+	"github.com/pawl-ci/pawl/internal/peer"
+	"github.com/pawl-ci/pawl/runnergw"
 )
 
 func TestPing(t *testing.T) {
@@ -89,6 +92,21 @@ func TestRegistrationsAreRecorded(t *testing.T) {
 	require.Equal(t, db.AuditRefused, entries[0].Result)
 	require.Equal(t, 404, entries[0].Status)
 	require.NotContains(t, fmt.Sprint(entries), "guess")
+}
+
+// Whoever has a network of IPv6 has many addresses, and is one client all the same.
+func TestRefusalsOfANetworkAreBounded(t *testing.T) {
+	e := newEnv(t, func(o *runnergw.Options) { o.TrustedProxies = peer.Proxies{netip.MustParsePrefix("127.0.0.0/8")} })
+	for i := range 20 {
+		req := connect.NewRequest(&runnerv1.RegisterRequest{Name: "box", Token: "guess"})
+		req.Header().Set("X-Forwarded-For", fmt.Sprintf("2001:db8::%x", i+1))
+		_, err := e.anonymous().Register(t.Context(), req)
+		require.Error(t, err)
+	}
+	entries, err := e.db.AuditLog(t.Context(), db.AuditFilter{Action: "runner.register", Limit: 100})
+	require.NoError(t, err)
+	require.Len(t, entries, 10)
+	require.Equal(t, "2001:db8::a", entries[0].Address, "the entry has all of it")
 }
 
 func TestRegisterTakesLabelsOfOldRunners(t *testing.T) {

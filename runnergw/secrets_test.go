@@ -163,6 +163,21 @@ func TestOutputsWithSecretsAreDropped(t *testing.T) {
 	require.Equal(t, map[string]string{"good": "value", "bad": "", "encoded": ""}, stored)
 }
 
+// What a job asks to be hidden is bounded, since it stays in memory for as long as the job.
+func TestWhatAJobAddsIsBounded(t *testing.T) {
+	e := newEnv(t)
+	r := e.register(db.Scope{}, "linux")
+	task := r.next()
+	kept, above := strings.Repeat("x", 64<<10), strings.Repeat("y", 64<<10)
+	rows := []string{"::add-mask::first", "::add-mask::" + kept, "::add-mask::" + above, "::add-mask::last", "first, last, " + kept[:99] + above[:99]}
+	_, err := r.log(task.Id, 0, true, rows...)
+	require.NoError(t, err)
+	got := strings.Split(e.text(task.Id), "\n")
+	require.Contains(t, got[1], "::add-mask::***")
+	require.Contains(t, got[2], "::add-mask::***")
+	require.Contains(t, got[4], " ***, ***, ***"+above[:99])
+}
+
 // In a steady state a job costs no query for its secrets: the tables may be away.
 func TestSecretsCostNoQuery(t *testing.T) {
 	e := newEnv(t)

@@ -124,7 +124,7 @@ func (s secretSource) open() (map[string]string, error) {
 // masks hide all secrets of the repository, even those that the job did not get; but not from a fork, whose author could
 // guess them by what is hidden.
 func (s secretSource) masks() *taskMasks {
-	m := &taskMasks{}
+	m := &taskMasks{room: maxAddedBytes}
 	if !s.fromFork {
 		m.secrets = s.settings.masker()
 	}
