@@ -12,10 +12,10 @@ import (
 // CountLimit is how far a list is counted that is filtered by what no count is kept of. GitHub returns no more of such a list.
 const CountLimit = 1_000
 
-// The keys of a list are counted in blocks of a power of two (list_block in the migration).
+// The keys of a list are counted in blocks of a power of two (list_block in the migrations).
 const (
 	blockBits       = 15 // by id, in the lists of an owner and of all
-	repoBlockBits   = 18 // by id, in the lists of a repository
+	repoBlockBits   = 16 // by id, in the lists of a repository
 	numberBlockBits = 14 // by run number
 )
 

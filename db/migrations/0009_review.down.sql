@@ -1,3 +1,6 @@
+CREATE OR REPLACE FUNCTION list_block_of_repo(id bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT id >> 18';
+SELECT recount_lists();
+
 DROP TRIGGER jobs_status_noted ON jobs;
 CREATE TRIGGER jobs_status_noted AFTER UPDATE OF status ON jobs FOR EACH ROW
     WHEN (OLD.status <> NEW.status AND NEW.status <> 'cancelling' AND NOT NEW.is_hidden) EXECUTE FUNCTION note_job();

@@ -25,3 +25,7 @@ $$;
 DROP TRIGGER jobs_status_noted ON jobs;
 CREATE TRIGGER jobs_status_noted AFTER UPDATE OF status ON jobs FOR EACH ROW
     WHEN (OLD.status <> NEW.status AND NEW.status <> 'cancelling' AND NOT OLD.is_hidden) EXECUTE FUNCTION note_job();
+
+-- Smaller blocks for the lists of a repository, so that a far page passes over a few thousand keys at most.
+CREATE OR REPLACE FUNCTION list_block_of_repo(id bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT id >> 16';
+SELECT recount_lists();
