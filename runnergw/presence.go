@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pawl-ci/pawl/db"
+	"github.com/pawl-ci/pawl/internal/pacing"
 )
 
 // How often the times of a runner's calls are written (runner-protocol.md §6).
@@ -73,7 +74,7 @@ func (p *presence) take() []db.RunnerSeen {
 }
 
 func (p *presence) run(ctx context.Context, log *slog.Logger) {
-	for pause(ctx, presenceEvery) {
+	for pacing.Pause(ctx, presenceEvery) == nil {
 		p.flush(ctx, log)
 	}
 	p.flush(context.WithoutCancel(ctx), log)

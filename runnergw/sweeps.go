@@ -24,7 +24,7 @@ const (
 func (g *Gateway) uptime(ctx context.Context) {
 	for {
 		g.attempt(ctx, "uptime", g.db.TouchUptime)
-		if !pause(ctx, uptimeEvery) {
+		if pacing.Pause(ctx, uptimeEvery) != nil {
 			return
 		}
 	}
@@ -33,7 +33,7 @@ func (g *Gateway) uptime(ctx context.Context) {
 // sweep finishes what was cut short, until ctx ends.
 func (g *Gateway) sweep(ctx context.Context) {
 	again := newRewaker()
-	for pause(ctx, jitter(sweepEvery)) {
+	for pacing.Pause(ctx, jitter(sweepEvery)) == nil {
 		g.attempt(ctx, "unconfirmed tasks", g.loseUnconfirmed)
 		// Only one gateway at a time does what every gateway would do in the same way.
 		g.attempt(ctx, "undelivered tasks", func(ctx context.Context) error {

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -130,8 +129,8 @@ func vacuum(ctx context.Context, c *pgx.Conn, progress func(string)) error {
 			if visible {
 				break
 			}
-			if err := pause(ctx, time.Second); err != nil {
-				return err
+			if _, err := c.Exec(ctx, "SELECT pg_sleep(1)"); err != nil {
+				return fmt.Errorf("vacuum %s: %w", table, err)
 			}
 		}
 	}
@@ -145,13 +144,4 @@ func vacuumTable(ctx context.Context, c *pgx.Conn, table string) (visible bool, 
 	}
 	err = c.QueryRow(ctx, `SELECT relallvisible >= relpages / 2 FROM pg_class WHERE oid = $1::text::regclass`, table).Scan(&visible)
 	return visible, err
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
-	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/pawl-ci/pawl/internal/client"
+	"github.com/pawl-ci/pawl/internal/pacing"
 )
 
 // Patience with a server that is being restarted.
@@ -24,18 +25,8 @@ func patiently(ctx context.Context, do func() (done bool, err error)) error {
 		if err == nil {
 			try = 0 // it answered, and will have more to say
 		}
-		if err := pause(ctx, client.PauseAfter(err, patiencePause)); err != nil {
+		if err := pacing.Pause(ctx, client.PauseAfter(err, patiencePause)); err != nil {
 			return err
 		}
-	}
-}
-
-// pause waits, unless ctx ends before.
-func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
 	}
 }

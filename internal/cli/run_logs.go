@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/pawl-ci/pawl/internal/client"
+	"github.com/pawl-ci/pawl/internal/pacing"
 )
 
 type runLogs struct {
@@ -54,7 +55,7 @@ func (c *runLogs) printJobs(ctx context.Context, s *session, repo string) error 
 		if !c.Follow || shown.Done() {
 			return nil
 		}
-		if err := pause(ctx, minInterval); err != nil {
+		if err := pacing.Pause(ctx, minInterval); err != nil {
 			return err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pawl-ci/pawl/internal/client"
+	"github.com/pawl-ci/pawl/internal/pacing"
 )
 
 const (
@@ -54,7 +55,7 @@ func (n *news) tell() {
 // wait returns when it is time to look. Changes that come together are one, so that a run with many jobs is not read for
 // each of them. Meanwhile tick is called each second.
 func (n *news) wait(ctx context.Context, tick func()) error {
-	if err := pause(ctx, minInterval); err != nil {
+	if err := pacing.Pause(ctx, minInterval); err != nil {
 		return err
 	}
 	clock := time.NewTicker(redraw)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pawl-ci/pawl/internal/client"
+	"github.com/pawl-ci/pawl/internal/pacing"
 )
 
 // stepPause is between two looks at the log of a step that goes on.
@@ -80,7 +81,7 @@ func (c *runLogs) printPage(ctx context.Context, s *session, repo string, job cl
 	case len(page.Lines) == 0 && !c.Follow:
 		return true, nil
 	case len(page.Lines) == 0:
-		return false, pause(ctx, stepPause)
+		return false, pacing.Pause(ctx, stepPause)
 	}
 	query.Cursor = *page.NextCursor
 	return false, nil

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"github.com/pawl-ci/pawl/internal/pacing"
 )
 
 // Change is a change of the status of a run or, when JobID is not 0, of a job.
@@ -83,10 +85,8 @@ func (c *Client) follow(ctx context.Context, path string, fn func(StatusEvent) b
 		case Refused(err):
 			return err
 		}
-		select {
-		case <-time.After(PauseAfter(err, followPause)):
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := pacing.Pause(ctx, PauseAfter(err, followPause)); err != nil {
+			return err
 		}
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/pawl-ci/pawl/internal/pacing"
 )
 
 // lockRetry is how often a lock held by another server process is tried again.
@@ -101,21 +103,9 @@ func (l *repositoryLocks) lockFile(ctx context.Context, id int64) (*os.File, err
 			file.Close()
 			return nil, fmt.Errorf("lock repository: %w", err)
 		}
-		if err := pause(ctx, lockRetry); err != nil {
+		if pacing.Pause(ctx, lockRetry) != nil {
 			file.Close()
-			return nil, err
+			return nil, context.Cause(ctx)
 		}
-	}
-}
-
-// pause waits, unless ctx ends first.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }

@@ -1,4 +1,5 @@
-// Package pacing says when things are done again: at an interval (Every), or rarer and rarer (Pacer).
+// Package pacing says when things are done again: at an interval (Every), rarer and rarer (Pacer), or for a share of the
+// time only (Sharing).
 package pacing
 
 import "time"
