@@ -18,3 +18,6 @@ const (
 func (d *DB) LogPage(ctx context.Context, task, from, to int64) ([]LogChunk, error) {
 	return d.logPage(ctx, task, from, to)
 }
+
+// TimelineEvents is what Timeline counts and reads.
+const TimelineEvents = timelineEvents

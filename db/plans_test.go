@@ -48,7 +48,9 @@ func explain(t *testing.T, d *db.DB, query string) plan {
 }
 
 // longTables grow with the age of an installation.
-var longTables = map[string]bool{"runs": true, "attempts": true, "jobs": true, "tasks": true}
+var longTables = map[string]bool{
+	"runs": true, "attempts": true, "jobs": true, "tasks": true, "timeline": true, "hook_deliveries": true, "commit_statuses": true,
+}
 
 // faults names the nodes that read a long table as a whole. Only the list of everything may go through an index without
 // a condition, because it stops after a page.
@@ -69,8 +71,12 @@ func (p plan) faults(everything bool) []string {
 // inLongTable goes by the name of the index where the node does not name the table. An index that holds a part of the table
 // only is a condition by itself.
 func (p plan) inLongTable() bool {
-	table, _, _ := strings.Cut(p.Index, "_")
-	return longTables[table] && p.Index != "runs_source"
+	for table := range longTables {
+		if strings.HasPrefix(p.Index, table+"_") {
+			return p.Index != "runs_source"
+		}
+	}
+	return false
 }
 
 // Every statement of every list, with any filters, finds what it needs by an index. The planner decides on real
@@ -127,6 +133,8 @@ func TestPlansOfLists(t *testing.T) {
 	check("job", false, func() error { _, err := d.Job(t.Context(), latest.RepoID, latest.ID); return err })
 	check("tasks of job", false, func() error { _, _, err := d.JobTasks(t.Context(), &latest, db.Page{Limit: 50}); return err })
 	check("workflow", false, func() error { _, err := d.WorkflowRan(t.Context(), large.ID, "ci.yml", 0); return err })
+	timeline := strings.ReplaceAll(db.TimelineEvents+"SELECT * FROM events", "$1", fmt.Sprint(latest.AttemptID))
+	require.Empty(t, explain(t, d, timeline).faults(false), timeline)
 }
 
 // combinations are all ways to filter a scope.
@@ -155,4 +163,42 @@ func combinations(scope db.RunFilter, actor int64) []db.RunFilter {
 		out = append(out, f)
 	}
 	return out
+}
+
+// What grows with the messages of webhooks and the reports of commits is found by an index too.
+func TestPlansOfListsBesideRuns(t *testing.T) {
+	d := dbtest.Open(t)
+	owner := dbtest.Owner(t, d)
+	repo := dbtest.Repository(t, d, owner)
+	for _, query := range []string{
+		fmt.Sprintf(`INSERT INTO hooks (repo_id, type, url, content_type, events, branch_filter, is_active)
+			SELECT %d, 'gitea', 'https://x.example/' || i, 'json', '{}', '*', true FROM generate_series(1, 100) i`, repo.ID),
+		`INSERT INTO hook_deliveries (hook_id, event, payload, state)
+			SELECT h.id, 'workflow_run', repeat('x', 500), 'delivered' FROM generate_series(1, 200) i, hooks h`,
+		fmt.Sprintf(`INSERT INTO commit_statuses (repo_id, sha, context, state, creator_id)
+			SELECT %d, md5((i / 10)::text) || '00000000', 'ci/' || i %% 10, 'success', %d FROM generate_series(1, 20000) i`, repo.ID, owner.ID),
+		`ANALYZE hooks, hook_deliveries, commit_statuses`,
+	} {
+		_, err := d.Pool.Exec(t.Context(), query)
+		require.NoError(t, err)
+	}
+	var hook int64
+	require.NoError(t, d.Pool.QueryRow(t.Context(), `SELECT max(id) FROM hooks`).Scan(&hook))
+	asked := &recorder{}
+	d.DB = d.WithQueryHook(asked)
+	for _, page := range []db.Page{{Limit: 50}, {Offset: 100, Limit: 50}} {
+		_, n, err := d.Deliveries(t.Context(), hook, page)
+		require.NoError(t, err)
+		require.Equal(t, 200, n)
+	}
+	for _, f := range []db.CommitStatusFilter{{}, {Latest: true}, {State: db.CommitSuccess}, {Ascending: true}} {
+		f.RepoID, f.SHA, f.Page = repo.ID, "c4ca4238a0b923820dcc509a6f75849b00000000", db.Page{Limit: 5}
+		_, n, err := d.CommitStatuses(t.Context(), f)
+		require.NoError(t, err)
+		require.Equal(t, 10, n)
+	}
+	require.Len(t, asked.queries, 12)
+	for _, query := range asked.queries {
+		require.Empty(t, explain(t, d, query).faults(false), query)
+	}
 }
