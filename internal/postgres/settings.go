@@ -10,7 +10,7 @@ func (c *Cluster) settings() map[string]string {
 		"port":                    strconv.Itoa(c.port),
 		"unix_socket_directories": "", // nobody but TCP clients on this machine
 		"max_connections":         strconv.Itoa(MaxConnections),
-		"shared_buffers":          "128MB",
+		"shared_buffers":          "256MB",
 
 		// A commit that was answered is on disk: the product promises that no crash
 		// loses a run.
