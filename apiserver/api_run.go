@@ -61,20 +61,19 @@ type apiRunList struct {
 	WorkflowRuns []*apiRun `json:"workflow_runs"`
 }
 
-// showRuns shows runs as of their views' attempts, with why they wait. Those whose repository or attempt is gone are
-// left out.
+// showRuns shows runs as of their views' attempts, with why they wait. Those whose repository is gone are left out.
 func (c *call) showRuns(views []*db.RunView) ([]*apiRun, error) {
 	reasons, err := c.server.DB.PendingRunReasons(c.ctx(), views)
 	if err != nil {
 		return nil, err
 	}
-	out := []*apiRun{}
+	out, show := []*apiRun{}, c.server.runsFor(c.server.rootURL(c.r), c.caller.user)
 	for _, v := range views {
 		repo := c.repoOf(v.Repository)
-		if repo == nil || v.Attempt == nil {
+		if repo == nil {
 			continue
 		}
-		run := c.showRun(v, repo)
+		run := show.run(v, repo)
 		reason := reasons[v.Run.ID]
 		run.PendingReason, run.PendingReasonKind = reason.Text, reason.Kind
 		out = append(out, run)
@@ -82,21 +81,42 @@ func (c *call) showRuns(views []*db.RunView) ([]*apiRun, error) {
 	return out, nil
 }
 
-// showRun shows a run of the repository as of the view's attempt.
-func (c *call) showRun(v *db.RunView, repo *db.Repository) *apiRun {
-	return c.server.showRun(c.server.rootURL(c.r), v, repo, c.caller.user)
+// runShower shows runs to a viewer, who may be nil. What many of them have in common is made once.
+type runShower struct {
+	server *Server
+	root   string
+	viewer *db.Owner
+	users  map[*db.Owner]*apiUser
+	repos  map[*db.Repository]*apiRepository
 }
 
-// showRun shows a run to a viewer, who may be nil.
-func (s *Server) showRun(root string, v *db.RunView, repo *db.Repository, viewer *db.Owner) *apiRun {
-	l := repoLinks(root, repo)
+func (s *Server) runsFor(root string, viewer *db.Owner) *runShower {
+	return &runShower{s, root, viewer, map[*db.Owner]*apiUser{}, map[*db.Repository]*apiRepository{}}
+}
+
+func (r *runShower) user(o *db.Owner) *apiUser {
+	if r.users[o] == nil {
+		r.users[o] = showUser(r.root, o, r.viewer)
+	}
+	return r.users[o]
+}
+
+func (r *runShower) repository(repo *db.Repository) *apiRepository {
+	if r.repos[repo] == nil {
+		r.repos[repo] = showRepository(r.root, repo, r.viewer, db.Access{})
+	}
+	return r.repos[repo]
+}
+
+// run shows a run of the repository as of the view's attempt.
+func (r *runShower) run(v *db.RunView, repo *db.Repository) *apiRun {
+	l := repoLinks(r.root, repo)
 	url := l.run(v.Run.ID)
 	run := &apiRun{
 		ID: v.Run.ID, RunNumber: v.Run.RunNumber, RunAttempt: v.Run.Attempt, URL: url, HTMLURL: l.runHTML(v.Run.ID),
 		DisplayTitle: v.Run.Title, Path: v.Run.WorkflowFile + "@" + v.Run.Ref, Event: v.Run.Event, HeadSHA: v.Run.SHA,
-		HeadBranch: branchOf(v.Run.Ref), Actor: showUser(root, v.Actor, viewer),
-		TriggerActor: showUser(root, v.TriggerUser, viewer),
-		Repository:   showRepository(root, repo, viewer, db.Access{}), PullRequests: []any{},
+		HeadBranch: branchOf(v.Run.Ref), Actor: r.user(v.Actor), TriggerActor: r.user(v.TriggerUser),
+		Repository: r.repository(repo), PullRequests: []any{},
 		StartedAt: shownOrEpoch(v.Attempt.StartedAt), CompletedAt: shownOrEpoch(v.Attempt.StoppedAt),
 		CreatedAt: shown(v.Run.CreatedAt), UpdatedAt: shown(v.Run.UpdatedAt),
 		JobsURL: url + "/jobs", LogsURL: url + "/logs", ArtifactsURL: url + "/artifacts", CancelURL: url + "/cancel",
@@ -104,7 +124,7 @@ func (s *Server) showRun(root string, v *db.RunView, repo *db.Repository, viewer
 		Paused: isPaused(v.Attempt), SourceRepoID: v.Run.SourceRepoID,
 		TimelineURL:        fmt.Sprintf("%s/timeline?attempt=%d", url, v.Run.Attempt),
 		TemporalWorkflowID: workflows.RunWorkflowID(v.Run.ID, v.Run.Attempt),
-		TemporalURL:        s.temporal(v.Run.ID, v.Run.Attempt),
+		TemporalURL:        r.server.temporal(v.Run.ID, v.Run.Attempt),
 	}
 	run.Status, run.Conclusion = v.Attempt.Status.API()
 	if v.Attempt.Concurrency != nil {

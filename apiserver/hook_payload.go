@@ -90,7 +90,7 @@ func (s *Server) runMessage(ctx context.Context, e db.StatusEvent, action string
 	if err != nil {
 		return nil, err
 	}
-	run := s.showRun(s.LinkURL, v, repo, nil)
+	run := s.runsFor(s.LinkURL, nil).run(v, repo)
 	run.Status, run.Conclusion = e.Status.API()
 	if !e.Status.Terminal() {
 		run.CompletedAt, run.Reason = shownOrEpoch(noTime), ""

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"sync"
 
 	"github.com/pawl-ci/pawl/db"
 	"github.com/pawl-ci/pawl/internal/fault"
@@ -18,10 +19,12 @@ const jsonType = "application/json;charset=utf-8"
 
 // json answers with a value.
 func (c *call) json(status int, value any) error {
-	body, err := json.Marshal(value)
-	if err != nil {
+	buffer := answers.Get().(*bytes.Buffer)
+	defer reuse(buffer)
+	if err := json.NewEncoder(buffer).Encode(value); err != nil {
 		return fmt.Errorf("encode reply: %w", err)
 	}
+	body := buffer.Bytes()
 	if status == http.StatusCreated {
 		c.noteMade(body)
 	}
@@ -32,14 +35,27 @@ func (c *call) json(status int, value any) error {
 	return nil
 }
 
+// answers are used again, because a long list takes a quarter of a megabyte.
+var answers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// reusedAnswer is the size in bytes above which a buffer is left to the collector.
+const reusedAnswer = 1 << 20
+
+func reuse(b *bytes.Buffer) {
+	if b.Cap() <= reusedAnswer {
+		b.Reset()
+		answers.Put(b)
+	}
+}
+
 // empty answers without a body.
 func (c *call) empty(status int) error {
 	c.w.WriteHeader(status)
 	return nil
 }
 
+// writeJSON answers with what is encoded already, and ends with a line end.
 func writeJSON(w http.ResponseWriter, status int, body []byte) {
-	body = append(bytes.TrimSpace(body), '\n')
 	w.Header().Set("Content-Type", jsonType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
@@ -61,7 +77,7 @@ func writeError(w http.ResponseWriter, root string, status int, text string) {
 		body = []byte("{}")
 	}
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	writeJSON(w, status, body)
+	writeJSON(w, status, append(body, '\n'))
 }
 
 // fail answers with an error.
