@@ -78,14 +78,10 @@ func aboutUser(c *call) error {
 // visibleOwner looks up {username}, a user or an organization that the caller may see.
 func visibleOwner(c *call) error {
 	hidden := fault.NotFound("user does not exist")
-	owner, err := c.server.DB.OwnerByLogin(c.ctx(), c.params["username"])
+	owner, role, err := c.server.DB.OwnerFor(c.ctx(), c.params["username"], c.caller.userID())
 	if errors.Is(err, db.ErrNotFound) {
 		return hidden
 	}
-	if err != nil {
-		return err
-	}
-	role, err := c.server.DB.OrgRole(c.ctx(), owner.ID, c.caller.userID())
 	if err != nil {
 		return err
 	}
@@ -171,14 +167,10 @@ func inOrg(want db.OrgRole) guard {
 // findOrg hides what the caller may not see: private organizations from all but members, limited ones from anonymous
 // callers.
 func (c *call) findOrg() (db.OrgRole, error) {
-	org, err := c.server.DB.OwnerByLogin(c.ctx(), c.params["org"])
+	org, role, err := c.server.DB.OwnerFor(c.ctx(), c.params["org"], c.caller.userID())
 	if errors.Is(err, db.ErrNotFound) || (err == nil && org.Kind != db.KindOrganization) {
 		return "", errNotFound()
 	}
-	if err != nil {
-		return "", err
-	}
-	role, err := c.server.DB.OrgRole(c.ctx(), org.ID, c.caller.userID())
 	if err != nil {
 		return "", err
 	}

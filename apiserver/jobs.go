@@ -84,7 +84,7 @@ func listAttemptJobs(c *call) error {
 }
 
 func listOrgJobs(c *call) error {
-	return listJobs(c, db.JobFilter{OwnerID: c.org.ID, ReadableBy: c.caller.user})
+	return listJobs(c, db.JobFilter{OwnerID: c.org.ID})
 }
 
 func listUserJobs(c *call) error { return listJobs(c, db.JobFilter{OwnerID: c.caller.user.ID}) }

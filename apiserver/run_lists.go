@@ -63,7 +63,7 @@ func (c *call) sourceRepo() int64 {
 const scopedSourceParam = "scoped_workflow_source_repo_id"
 
 func listOrgRuns(c *call) error {
-	return listRuns(c, db.RunFilter{OwnerID: c.org.ID, ReadableBy: c.caller.user})
+	return listRuns(c, db.RunFilter{OwnerID: c.org.ID})
 }
 
 func listUserRuns(c *call) error { return listRuns(c, db.RunFilter{OwnerID: c.caller.user.ID}) }

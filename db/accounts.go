@@ -69,7 +69,7 @@ func (d *DB) OwnerByLogin(ctx context.Context, login string) (*Owner, error) {
 	if bot := ActionsBot(); strings.EqualFold(login, bot.Login) {
 		return bot, nil
 	}
-	return d.owner(ctx, "owner.lower_login = ?", strings.ToLower(login))
+	return d.owner(ctx, "owner.lower_login = $1", strings.ToLower(login))
 }
 
 // OwnerByEmail returns the user of an address, in whatever case, if no other user has it. ErrNotFound otherwise.
@@ -90,12 +90,12 @@ func (d *DB) OwnerByID(ctx context.Context, id int64) (*Owner, error) {
 	if id == ActionsBotID {
 		return ActionsBot(), nil
 	}
-	return d.owner(ctx, "owner.id = ?", id)
+	return d.owner(ctx, "owner.id = $1", id)
 }
 
 func (d *DB) owner(ctx context.Context, where string, arg any) (*Owner, error) {
 	o := &Owner{}
-	err := d.NewSelect().Model(o).Where(where, arg).Scan(ctx)
+	err := d.NewSelect().Conn(d.given(arg)).Model(o).Where(where).Scan(ctx)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = ErrNotFound
 	}
@@ -105,6 +105,14 @@ func (d *DB) owner(ctx context.Context, where string, arg any) (*Owner, error) {
 	return o, nil
 }
 
+// ownerColumns are all but the hash of the password.
+var ownerColumns = []string{
+	"id", "kind", "login", "lower_login", "full_name", "email", "description", "visibility", "is_admin", "is_active", "created_at",
+	"last_login_at",
+}
+
+var shownOwners = selectionOf[Owner](part{alias: "owner", columns: ownerColumns})
+
 // OwnersByID returns users and organizations by id. Each id that was asked for is there: accounts that are gone are
 // Ghost.
 func (d *DB) OwnersByID(ctx context.Context, ids []int64) (map[int64]*Owner, error) {
@@ -112,18 +120,21 @@ func (d *DB) OwnersByID(ctx context.Context, ids []int64) (map[int64]*Owner, err
 	if len(ids) == 0 {
 		return out, nil
 	}
-	var owners []*Owner
-	if err := d.NewSelect().Model(&owners).Where("owner.id = ANY(?)", int64Array(ids)).Scan(ctx); err != nil {
+	owners, err := shownOwners.read(ctx, d, "FROM owners AS owner WHERE owner.id = ANY($1)", distinct(ids))
+	if err != nil {
 		return nil, fmt.Errorf("accounts: %w", err)
-	}
-	for _, id := range ids {
-		out[id] = Ghost()
 	}
 	for _, o := range owners {
 		out[o.ID] = o
 	}
-	if _, asked := out[ActionsBotID]; asked {
-		out[ActionsBotID] = ActionsBot()
+	for _, id := range ids {
+		switch {
+		case out[id] != nil:
+		case id == ActionsBotID:
+			out[id] = ActionsBot()
+		default:
+			out[id] = Ghost()
+		}
 	}
 	return out, nil
 }

@@ -14,6 +14,9 @@ const (
 	DueRunsQuery = dueRuns
 )
 
+// FarPage is from how many entries that must be passed over on a page is found by blocks.
+const FarPage = farPage
+
 // LogPage reads what LogChunks holds at a time.
 func (d *DB) LogPage(ctx context.Context, task, from, to int64) ([]LogChunk, error) {
 	return d.logPage(ctx, task, from, to)

@@ -2,8 +2,6 @@ package db
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 
 	"github.com/uptrace/bun"
@@ -23,10 +21,8 @@ type JobView struct {
 
 // JobFilter selects jobs. Zero fields select all.
 type JobFilter struct {
-	RepoID  int64
-	OwnerID int64
-	// ReadableBy leaves jobs of repositories that this user may read.
-	ReadableBy *Owner
+	RepoID     int64
+	OwnerID    int64
 	RunID      int64
 	Attempt    int // of RunID
 	Statuses   []ci.Status
@@ -40,6 +36,17 @@ var jobColumns = []string{
 	"max_parallel", "status", "reason", "class", "task_id", "kind", "parent_id", "uses", "follows_id", "is_hidden",
 	"created_at", "updated_at", "started_at", "stopped_at",
 }
+
+// shownJobs reads jobs with what is shown of their runs, their latest tasks and those tasks' runners.
+var shownJobs = selectionOf[Job](
+	part{alias: "job", columns: jobColumns},
+	part{alias: "run", field: "Run", columns: []string{"id", "run_number", "workflow_file", "title", "event", "ref", "sha", "started_at"}},
+	part{alias: "task", field: "Task", columns: taskColumns, optional: true},
+	part{alias: "runner", field: "Task.Runner", columns: []string{"id", "name"}, optional: true},
+)
+
+const fromJobs = `FROM jobs AS job JOIN runs AS run ON run.id = job.run_id
+	LEFT JOIN tasks AS task ON task.id = job.task_id LEFT JOIN runners AS runner ON runner.id = task.runner_id `
 
 // Jobs returns a page of jobs by id, which is their key. Hidden ones, in whose place their cells are, are left out.
 func (d *DB) Jobs(ctx context.Context, f JobFilter) ([]*JobView, Listed, error) {
@@ -56,14 +63,9 @@ func (d *DB) Jobs(ctx context.Context, f JobFilter) ([]*JobView, Listed, error) 
 }
 
 func (d *DB) findJobs(ctx context.Context, f JobFilter) ([]int64, Listed, error) {
-	all, err := d.readsAll(ctx, f.OwnerID, f.ReadableBy)
-	if err != nil {
-		return nil, Listed{}, err
-	}
-	if all {
-		f.ReadableBy = nil
-	}
-	s := seek{key: "job.id", desc: f.Descending, total: func(ctx context.Context) (length, error) { return d.countJobs(ctx, f) }}
+	s := seek{key: "job.id", desc: f.Descending, total: func(ctx context.Context, withBlocks bool) (length, error) {
+		return d.countJobs(ctx, f, withBlocks)
+	}}
 	s.streams = byStatus(f.Statuses, func(statuses []ci.Status) *bun.SelectQuery {
 		part := f
 		part.Statuses = statuses
@@ -72,9 +74,9 @@ func (d *DB) findJobs(ctx context.Context, f JobFilter) ([]int64, Listed, error)
 	return s.page(ctx, d, f.Page)
 }
 
-func (d *DB) countJobs(ctx context.Context, f JobFilter) (length, error) {
-	if (f.RepoID == 0 || f.OwnerID == 0) && f.RunID == 0 && f.Attempt == 0 && f.ReadableBy == nil {
-		return d.kept(ctx, listCount{list: "jobs", repoID: f.RepoID, ownerID: f.OwnerID, statuses: f.Statuses})
+func (d *DB) countJobs(ctx context.Context, f JobFilter, withBlocks bool) (length, error) {
+	if (f.RepoID == 0 || f.OwnerID == 0) && f.RunID == 0 && f.Attempt == 0 {
+		return d.kept(ctx, listCount{list: "jobs", repoID: f.RepoID, ownerID: f.OwnerID, statuses: f.Statuses}, withBlocks)
 	}
 	return d.counted(ctx, f.apply(d.NewSelect().Model((*Job)(nil))))
 }
@@ -83,8 +85,7 @@ func (d *DB) jobsInOrder(ctx context.Context, ids []int64) ([]*Job, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	var jobs []*Job
-	err := d.NewSelect().Model(&jobs).Column(jobColumns...).Where("id = ANY(?)", int64Array(ids)).Scan(ctx)
+	jobs, err := shownJobs.read(ctx, d, fromJobs+"WHERE job.id = ANY($1)", ids)
 	return arrange(ids, jobs, func(j *Job) int64 { return j.ID }), err
 }
 
@@ -100,9 +101,6 @@ func (f JobFilter) apply(q *bun.SelectQuery) *bun.SelectQuery {
 	where(f.RunID != 0, "job.run_id = ?", f.RunID)
 	where(f.Attempt != 0, "job.attempt = ?", f.Attempt)
 	q = whereStatus(q, "job.status", f.Statuses)
-	if f.ReadableBy != nil {
-		q = readableBy(q, "job.repo_id", f.ReadableBy)
-	}
 	return q
 }
 
@@ -117,87 +115,37 @@ func (d *DB) Job(ctx context.Context, repo, id int64) (*JobView, error) {
 
 // AnyJob is Job for who heard of the job before it was hidden.
 func (d *DB) AnyJob(ctx context.Context, repo, id int64) (*JobView, error) {
-	job := &Job{}
-	err := d.NewSelect().Model(job).Column(jobColumns...).Where("id = ?", id).Where("repo_id = ?", repo).Scan(ctx)
-	if errors.Is(err, sql.ErrNoRows) {
-		err = ErrNotFound
-	}
+	job, err := shownJobs.one(ctx, d, fromJobs+"WHERE job.id = $1 AND job.repo_id = $2", id, repo)
 	if err != nil {
 		return nil, fmt.Errorf("job %d: %w", id, err)
 	}
-	views, err := d.viewJobs(ctx, []*Job{job}, false)
-	if err != nil {
-		return nil, err
-	}
-	return views[0], nil
+	return &JobView{Job: job, Run: job.Run}, nil
 }
 
-// viewJobs reads what is shown beside jobs, with one query for each kind of thing.
+// viewJobs reads the repositories of jobs where they are shown.
 func (d *DB) viewJobs(ctx context.Context, jobs []*Job, withRepositories bool) ([]*JobView, error) {
-	var runIDs, taskIDs, repoIDs []int64
-	for _, j := range jobs {
-		runIDs, repoIDs = append(runIDs, j.RunID), append(repoIDs, j.RepoID)
-		if j.TaskID != 0 {
-			taskIDs = append(taskIDs, j.TaskID)
-		}
-	}
-	runs, err := d.runsByID(ctx, runIDs)
-	if err != nil {
-		return nil, err
-	}
-	tasks, err := d.tasksByID(ctx, taskIDs)
-	if err != nil {
-		return nil, err
-	}
-	var repositories map[int64]*Repository
-	if withRepositories {
-		if repositories, err = d.RepositoriesByID(ctx, repoIDs); err != nil {
-			return nil, err
-		}
-	}
 	views := make([]*JobView, len(jobs))
+	var repos []int64
 	for i, j := range jobs {
-		j.Task = tasks[j.TaskID]
-		views[i] = &JobView{Job: j, Run: runs[j.RunID], Repository: repositories[j.RepoID]}
+		views[i], repos = &JobView{Job: j, Run: j.Run}, append(repos, j.RepoID)
 	}
-	return views, nil
+	if !withRepositories {
+		return views, nil
+	}
+	repositories, err := d.RepositoriesByID(ctx, repos)
+	for _, v := range views {
+		v.Repository = repositories[v.Job.RepoID]
+	}
+	return views, err
 }
 
-func (d *DB) runsByID(ctx context.Context, ids []int64) (map[int64]*Run, error) {
-	out := make(map[int64]*Run, len(ids))
-	if len(ids) == 0 {
-		return out, nil
-	}
-	var runs []*Run
-	err := d.NewSelect().Model(&runs).Column("id", "run_number", "workflow_file", "title", "event", "ref", "sha", "started_at").
-		Where("id = ANY(?)", int64Array(ids)).Scan(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("runs of jobs: %w", err)
-	}
-	for _, r := range runs {
-		out[r.ID] = r
-	}
-	return out, nil
-}
-
-func (d *DB) tasksByID(ctx context.Context, ids []int64) (map[int64]*Task, error) {
-	out := make(map[int64]*Task, len(ids))
-	if len(ids) == 0 {
-		return out, nil
-	}
-	var tasks []*Task
-	if err := taskQuery(d, &tasks).Where("task.id = ANY(?)", int64Array(ids)).Scan(ctx); err != nil {
-		return nil, fmt.Errorf("tasks of jobs: %w", err)
-	}
-	for _, t := range tasks {
-		out[t.ID] = t
-	}
-	return out, nil
+// taskColumns are what is shown of tasks beside their job.
+var taskColumns = []string{
+	"id", "job_id", "try", "run_id", "runner_id", "status", "reason", "cause", "steps", "claimed_at", "started_at", "stopped_at",
 }
 
 // taskQuery selects what is shown of tasks beside their job.
 func taskQuery(d *DB, tasks *[]*Task) *bun.SelectQuery {
-	return d.NewSelect().Model(tasks).
-		Column("id", "job_id", "try", "run_id", "runner_id", "status", "reason", "cause", "steps", "claimed_at", "started_at", "stopped_at").
+	return d.NewSelect().Model(tasks).Column(taskColumns...).
 		Relation("Runner", func(q *bun.SelectQuery) *bun.SelectQuery { return q.Column("id", "name") })
 }

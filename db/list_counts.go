@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/uptrace/bun"
 
@@ -14,7 +15,7 @@ const CountLimit = 1_000
 
 // The keys of a list are counted in blocks of a power of two (list_block in the migrations).
 const (
-	blockBits       = 15 // by id, in the lists of an owner and of all
+	blockBits       = 14 // by id, in the lists of an owner and of all
 	repoBlockBits   = 16 // by id, in the lists of a repository
 	numberBlockBits = 14 // by run number
 )
@@ -43,30 +44,69 @@ type block struct {
 	N     int
 }
 
-// kept reads the length of a list: what was folded, and what has changed since.
-func (d *DB) kept(ctx context.Context, c listCount) (length, error) {
-	scope, id, column := "all", int64(0), "block"
-	changed := d.NewSelect().TableExpr("list_deltas")
-	switch {
-	case c.repoID != 0:
-		scope, id, column = "repo", c.repoID, "repo_block AS block"
-		changed = changed.Where("repo_id = ?", c.repoID)
-	case c.ownerID != 0:
-		scope, id = "owner", c.ownerID
-		changed = changed.Where("owner_id = ?", c.ownerID)
-	}
-	changed = changed.ColumnExpr(column + ", n")
-	folded := d.NewSelect().TableExpr("list_counts").ColumnExpr("block, n").Where("scope = ?", scope).Where("scope_id = ?", id)
+// kept reads the length of a list, and if asked the blocks: what was folded, and what has changed since.
+func (d *DB) kept(ctx context.Context, c listCount, withBlocks bool) (length, error) {
+	text, args := c.query(withBlocks)
 	l := length{blockBits: c.blockBits()}
-	err := d.NewSelect().TableExpr("(? UNION ALL ?) AS c", c.apply(folded), c.apply(changed)).
-		ColumnExpr("block, sum(n)::bigint AS n").GroupExpr("block").Having("sum(n) <> 0").OrderExpr("block").Scan(ctx, &l.blocks)
-	if err != nil {
+	if err := d.NewRaw(text).Conn(d.given(args...)).Scan(ctx, &l.blocks); err != nil {
 		return l, fmt.Errorf("count of %s: %w", c.list, err)
 	}
 	for _, b := range l.blocks {
 		l.Total += b.N
 	}
+	if !withBlocks {
+		l.blocks = nil
+	}
 	return l, nil
+}
+
+// query adds up the blocks of a list, or its row for all of them, which is under block -1.
+func (c listCount) query(withBlocks bool) (string, []any) {
+	args := []any{c.list}
+	given := func(arg any) string {
+		args = append(args, arg)
+		return fmt.Sprintf("$%d", len(args))
+	}
+	filter := c.filter(given)
+	folded, changed, block := " AND scope = 'all' AND scope_id = 0", "", "block"
+	switch {
+	case c.repoID != 0:
+		id := given(c.repoID)
+		folded, changed, block = " AND scope = 'repo' AND scope_id = "+id, " AND repo_id = "+id, "repo_block"
+	case c.ownerID != 0:
+		id := given(c.ownerID)
+		folded, changed = " AND scope = 'owner' AND scope_id = "+id, " AND owner_id = "+id
+	}
+	if withBlocks {
+		folded += " AND block >= 0"
+	} else {
+		folded, block = folded+" AND block = -1", "-1"
+	}
+	return "SELECT block, sum(n)::bigint AS n FROM (SELECT block, n FROM list_counts WHERE list = $1" + folded + filter +
+		" UNION ALL SELECT " + block + ", n FROM list_deltas WHERE list = $1" + changed + filter +
+		") AS c GROUP BY block HAVING sum(n) <> 0 ORDER BY block", args
+}
+
+// filter has a parameter for each value, and none for a list of values, whose length Postgres would have to guess.
+func (c listCount) filter(given func(any) string) string {
+	var out strings.Builder
+	if len(c.statuses) > 0 {
+		var statuses []string
+		for _, s := range distinct(c.statuses) {
+			statuses = append(statuses, given(s.String()))
+		}
+		out.WriteString(" AND status IN (" + strings.Join(statuses, ", ") + ")")
+	}
+	if c.event != "" {
+		out.WriteString(" AND event = " + given(c.event))
+	}
+	if c.workflowFile != "" {
+		out.WriteString(" AND workflow_file = " + given(c.workflowFile))
+	}
+	if c.sourceRepoID != nil {
+		out.WriteString(" AND source_repo_id = " + given(*c.sourceRepoID))
+	}
+	return out.String()
 }
 
 func (c listCount) blockBits() int {
@@ -78,20 +118,6 @@ func (c listCount) blockBits() int {
 	default:
 		return repoBlockBits
 	}
-}
-
-func (c listCount) apply(q *bun.SelectQuery) *bun.SelectQuery {
-	q = whereStatus(q.Where("list = ?", c.list), "status", c.statuses)
-	if c.event != "" {
-		q = q.Where("event = ?", c.event)
-	}
-	if c.workflowFile != "" {
-		q = q.Where("workflow_file = ?", c.workflowFile)
-	}
-	if c.sourceRepoID != nil {
-		q = q.Where("source_repo_id = ?", *c.sourceRepoID)
-	}
-	return q
 }
 
 // counted counts what a query selects, up to CountLimit.
@@ -114,16 +140,4 @@ func (d *DB) FoldListCounts(ctx context.Context) error {
 		return fmt.Errorf("fold counts: %w", err)
 	}
 	return nil
-}
-
-// readsAll tells whether a user may read all repositories of an owner, so that no entry of a list need be asked for.
-func (d *DB) readsAll(ctx context.Context, owner int64, user *Owner) (bool, error) {
-	if user == nil || user.IsAdmin || (owner != 0 && owner == user.ID) {
-		return true, nil
-	}
-	if owner == 0 {
-		return false, nil
-	}
-	role, err := d.OrgRole(ctx, owner, user.ID)
-	return role != "", err
 }

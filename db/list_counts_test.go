@@ -57,6 +57,11 @@ func requireCounts(t *testing.T, f *fixture) {
 	_, l, err := f.Tasks(ctx, f.repo.ID, one)
 	require.NoError(t, err)
 	require.Equal(t, f.count(t, "tasks", "repo_id = ?", f.repo.ID), l.Total)
+	var differ int
+	require.NoError(t, f.NewRaw(`SELECT count(*) FROM (SELECT 1 FROM list_counts
+		GROUP BY list, scope, scope_id, status, event, workflow_file, source_repo_id
+		HAVING coalesce(sum(n) FILTER (WHERE block = -1), 0) <> coalesce(sum(n) FILTER (WHERE block >= 0), 0)) AS d`).Scan(ctx, &differ))
+	require.Zero(t, differ, "the whole is the sum of the blocks")
 }
 
 // Whatever changes a list changes its length, folded or not.

@@ -49,6 +49,8 @@ type Run struct {
 	StoppedAt    time.Time `bun:",nullzero"`
 	// LogsExpiredAt is when the logs of all its attempts have expired.
 	LogsExpiredAt time.Time `bun:",nullzero"`
+
+	Latest *Attempt `bun:"rel:has-one,join:id=run_id,join:attempt=number"`
 }
 
 // Approval is whether a run waits for somebody to let it begin (execution-semantics.md §8).
@@ -166,5 +168,6 @@ type Job struct {
 	ByFailFast bool          `bun:",notnull"` // cancelled because another cell failed
 	Class      ci.ErrorClass `bun:",notnull"`
 
+	Run  *Run  `bun:"rel:belongs-to,join:run_id=id"`
 	Task *Task `bun:"rel:belongs-to,join:task_id=id"`
 }

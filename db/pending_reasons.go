@@ -80,7 +80,7 @@ func isPending(s ci.Status) bool { return s == ci.StatusWaiting || s == ci.Statu
 func (d *DB) PendingRunReasons(ctx context.Context, views []*RunView) (map[int64]PendingReason, error) {
 	var attempts []int64
 	for _, v := range views {
-		if v.Attempt != nil && isPending(v.Attempt.Status) {
+		if isPending(v.Attempt.Status) {
 			attempts = append(attempts, v.Attempt.ID)
 		}
 	}

@@ -70,11 +70,11 @@ func (d *DB) RepositoryFor(ctx context.Context, owner, name string, user int64) 
 		Role   string `bun:",scanonly"`
 		Shared string `bun:",scanonly"`
 	}
-	err := d.NewSelect().Model(&row).Relation("Owner").ColumnExpr("repository.*").
-		ColumnExpr("coalesce((SELECT role FROM org_members WHERE org_id = repository.owner_id AND user_id = ?), '') AS role", user).
-		ColumnExpr("coalesce((SELECT permission FROM collaborators WHERE repo_id = repository.id AND user_id = ?), '') AS shared", user).
-		Where("repository.lower_name = ?", strings.ToLower(name)).
-		Where("repository.owner_id = (SELECT id FROM owners WHERE lower_login = ?)", strings.ToLower(owner)).
+	err := d.NewSelect().Conn(d.given(strings.ToLower(owner), strings.ToLower(name), user)).
+		Model(&row).Relation("Owner").ColumnExpr("repository.*").
+		ColumnExpr("coalesce((SELECT role FROM org_members WHERE org_id = repository.owner_id AND user_id = $3), '') AS role").
+		ColumnExpr("coalesce((SELECT permission FROM collaborators WHERE repo_id = repository.id AND user_id = $3), '') AS shared").
+		Where("repository.lower_name = $2").Where("repository.owner_id = (SELECT id FROM owners WHERE lower_login = $1)").
 		Scan(ctx)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = ErrNotFound
@@ -85,13 +85,35 @@ func (d *DB) RepositoryFor(ctx context.Context, owner, name string, user int64) 
 	return &row.Repository, Standing{Role: OrgRole(row.Role), Collaborator: Permission(row.Shared)}, nil
 }
 
-// readableBy limits a query on a table with a column of repository ids to repositories that a user may read; it is
-// the form in SQL of Repository.Access.
-func readableBy(q *bun.SelectQuery, column string, user *Owner) *bun.SelectQuery {
+// OwnerFor returns the user or organization of a name, in whatever case, and the role of a user there, empty for none; user 0 is
+// nobody. ErrNotFound if there is none.
+func (d *DB) OwnerFor(ctx context.Context, login string, user int64) (*Owner, OrgRole, error) {
+	if bot := ActionsBot(); strings.EqualFold(login, bot.Login) {
+		return bot, "", nil
+	}
+	var row struct {
+		Owner `bun:",extend"`
+
+		Role string `bun:",scanonly"`
+	}
+	err := d.NewSelect().Conn(d.given(strings.ToLower(login), user)).Model(&row).ColumnExpr("owner.*").
+		ColumnExpr("coalesce((SELECT role FROM org_members WHERE org_id = owner.id AND user_id = $2), '') AS role").
+		Where("owner.lower_login = $1").Scan(ctx)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return nil, "", fmt.Errorf("account %s: %w", login, err)
+	}
+	return &row.Owner, OrgRole(row.Role), nil
+}
+
+// readableBy limits a query of repositories to those that a user may read; it is the form in SQL of Repository.Access.
+func readableBy(q *bun.SelectQuery, user *Owner) *bun.SelectQuery {
 	if user.IsAdmin {
 		return q
 	}
-	return q.Where(column+` IN (SELECT p.id FROM repositories p JOIN owners o ON o.id = p.owner_id
+	return q.Where(`repository.id IN (SELECT p.id FROM repositories p JOIN owners o ON o.id = p.owner_id
 		WHERE (NOT p.is_private AND o.visibility <> 'private') OR p.owner_id = ?0
 			OR EXISTS (SELECT 1 FROM org_members m WHERE m.org_id = p.owner_id AND m.user_id = ?0)
 			OR EXISTS (SELECT 1 FROM collaborators c WHERE c.repo_id = p.id AND c.user_id = ?0))`, user.ID)
@@ -117,7 +139,8 @@ func (d *DB) RemoveCollaborator(ctx context.Context, repo, user int64) error {
 // OrgRole returns the role of a user in an organization, empty for none.
 func (d *DB) OrgRole(ctx context.Context, org, user int64) (OrgRole, error) {
 	var role OrgRole
-	err := d.NewSelect().Model((*OrgMember)(nil)).Column("role").Where("org_id = ?", org).Where("user_id = ?", user).Scan(ctx, &role)
+	err := d.NewSelect().Conn(d.given(org, user)).Model((*OrgMember)(nil)).Column("role").Where("org_id = $1").Where("user_id = $2").
+		Scan(ctx, &role)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return "", fmt.Errorf("role in organization: %w", err)
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
@@ -29,6 +31,25 @@ func (r *recorder) BeforeQuery(ctx context.Context, e *bun.QueryEvent) context.C
 
 func (*recorder) AfterQuery(context.Context, *bun.QueryEvent) {}
 
+// TraceQueryStart sees what does not go through bun.
+func (r *recorder) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	r.queries = append(r.queries, data.SQL)
+	return ctx
+}
+
+func (*recorder) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// listenTo returns a DB for the same database that tells r all that it is asked, one thing at a time.
+func (r *recorder) listenTo(t *testing.T, d *db.DB) *db.DB {
+	t.Helper()
+	config := d.Pool.Config()
+	config.ConnConfig.Tracer, config.MaxConns = r, 1
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	return &db.DB{DB: d.WithQueryHook(r), Pool: pool}
+}
+
 // plan is a node of what EXPLAIN says.
 type plan struct {
 	NodeType  string `json:"Node Type"`
@@ -38,13 +59,37 @@ type plan struct {
 	Plans     []plan `json:"Plans"`
 }
 
+// explain plans a statement; one that is prepared must be right whatever it is given.
 func explain(t *testing.T, d *db.DB, query string) plan {
 	t.Helper()
+	c, err := d.Pool.Acquire(t.Context())
+	require.NoError(t, err)
+	defer c.Release()
+	if n := parameters(query); n > 0 {
+		_, err = c.Exec(t.Context(), "SET plan_cache_mode = force_generic_plan")
+		require.NoError(t, err)
+		_, err = c.Exec(t.Context(), "PREPARE planned AS "+query)
+		require.NoError(t, err, query)
+		defer func() {
+			_, err := c.Exec(t.Context(), "DEALLOCATE planned; RESET plan_cache_mode")
+			require.NoError(t, err)
+		}()
+		query = "EXECUTE planned (" + strings.TrimSuffix(strings.Repeat("NULL, ", n), ", ") + ")"
+	}
 	var text string
-	require.NoError(t, d.Pool.QueryRow(t.Context(), "EXPLAIN (FORMAT JSON) "+query).Scan(&text))
+	require.NoError(t, c.QueryRow(t.Context(), "EXPLAIN (FORMAT JSON) "+query, pgx.QueryExecModeSimpleProtocol).Scan(&text))
 	var out []struct{ Plan plan }
 	require.NoError(t, json.Unmarshal([]byte(text), &out))
 	return out[0].Plan
+}
+
+// parameters is the highest of $1, $2, … in a statement.
+func parameters(query string) int {
+	n := 0
+	for strings.Contains(query, fmt.Sprintf("$%d", n+1)) {
+		n++
+	}
+	return n
 }
 
 // longTables grow with the age of an installation.
@@ -98,7 +143,7 @@ func TestPlansOfLists(t *testing.T) {
 		require.NoError(t, d.NewRaw(query).Scan(t.Context(), model))
 	}
 	asked := &recorder{}
-	d.DB = d.WithQueryHook(asked)
+	watched := asked.listenTo(t, d)
 
 	check := func(name string, everything bool, list func() error) {
 		t.Helper()
@@ -114,7 +159,7 @@ func TestPlansOfLists(t *testing.T) {
 		for i, f := range combinations(scope, person.ID) {
 			everything := i == 0 && scope.OwnerID == 0 && scope.RepoID == 0
 			for _, f.Page = range pages {
-				check(fmt.Sprintf("runs %+v", f), everything, func() error { _, _, err := d.Runs(t.Context(), f); return err })
+				check(fmt.Sprintf("runs %+v", f), everything, func() error { _, _, err := watched.Runs(t.Context(), f); return err })
 			}
 		}
 	}
@@ -122,17 +167,17 @@ func TestPlansOfLists(t *testing.T) {
 		everything := f.OwnerID == 0 && f.RepoID == 0 && f.RunID == 0
 		for _, f.Statuses = range [][]ci.Status{nil, {ci.StatusRunning}, {ci.StatusSuccess, ci.StatusFailure, ci.StatusSkipped}} {
 			for _, f.Page = range pages {
-				check(fmt.Sprintf("jobs %+v", f), everything && len(f.Statuses) == 0, func() error { _, _, err := d.Jobs(t.Context(), f); return err })
+				check(fmt.Sprintf("jobs %+v", f), everything && len(f.Statuses) == 0, func() error { _, _, err := watched.Jobs(t.Context(), f); return err })
 			}
 		}
 	}
 	for _, page := range pages {
-		check("tasks", false, func() error { _, _, err := d.Tasks(t.Context(), large.ID, page); return err })
+		check("tasks", false, func() error { _, _, err := watched.Tasks(t.Context(), large.ID, page); return err })
 	}
-	check("run", false, func() error { _, err := d.Run(t.Context(), latest.RepoID, latest.RunID, 0); return err })
-	check("job", false, func() error { _, err := d.Job(t.Context(), latest.RepoID, latest.ID); return err })
-	check("tasks of job", false, func() error { _, _, err := d.JobTasks(t.Context(), &latest, db.Page{Limit: 50}); return err })
-	check("workflow", false, func() error { _, err := d.WorkflowRan(t.Context(), large.ID, "ci.yml", 0); return err })
+	check("run", false, func() error { _, err := watched.Run(t.Context(), latest.RepoID, latest.RunID, 0); return err })
+	check("job", false, func() error { _, err := watched.Job(t.Context(), latest.RepoID, latest.ID); return err })
+	check("tasks of job", false, func() error { _, _, err := watched.JobTasks(t.Context(), &latest, db.Page{Limit: 50}); return err })
+	check("workflow", false, func() error { _, err := watched.WorkflowRan(t.Context(), large.ID, "ci.yml", 0); return err })
 	timeline := strings.ReplaceAll(db.TimelineEvents+"SELECT * FROM events", "$1", fmt.Sprint(latest.AttemptID))
 	require.Empty(t, explain(t, d, timeline).faults(false), timeline)
 }

@@ -57,11 +57,10 @@ func (d *DB) ResetRegistrationToken(ctx context.Context, s Scope, fresh FreshSea
 // ErrNotFound if there is none.
 func (d *DB) RegistrationToken(ctx context.Context, hashes ...[]byte) (*RegistrationToken, error) {
 	t := &RegistrationToken{}
-	err := d.Pool.QueryRow(ctx, `SELECT id, token_hash, owner_id, repo_id, is_active, created_at FROM registration_tokens
-		WHERE token_hash = ANY($1)`, prepared, hashes).Scan(&t.ID, &t.TokenHash, &t.OwnerID, &t.RepoID, &t.IsActive, &t.CreatedAt)
-	if errors.Is(err, pgx.ErrNoRows) {
-		err = ErrNotFound
-	}
+	err := firstFound(hashes, func(hash []byte) error {
+		return d.Pool.QueryRow(ctx, `SELECT id, token_hash, owner_id, repo_id, is_active, created_at FROM registration_tokens
+			WHERE token_hash = $1`, prepared, hash).Scan(&t.ID, &t.TokenHash, &t.OwnerID, &t.RepoID, &t.IsActive, &t.CreatedAt)
+	})
 	return t, wrapRegistration(err)
 }
 

@@ -40,7 +40,7 @@ func (d *DB) CreateRepository(ctx context.Context, r *Repository, create func(co
 // RepositoryByID returns a repository with its owner. ErrNotFound if there is none.
 func (d *DB) RepositoryByID(ctx context.Context, id int64) (*Repository, error) {
 	r := &Repository{}
-	err := d.NewSelect().Model(r).Relation("Owner").Where("repository.id = ?", id).Scan(ctx)
+	err := d.NewSelect().Conn(d.given(id)).Model(r).Relation("Owner").Where("repository.id = $1").Scan(ctx)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = ErrNotFound
 	}
@@ -50,14 +50,19 @@ func (d *DB) RepositoryByID(ctx context.Context, id int64) (*Repository, error) 
 	return r, nil
 }
 
+var shownRepositories = selectionOf[Repository](part{alias: "repository", columns: []string{
+	"id", "owner_id", "name", "lower_name", "description", "is_private", "default_branch", "is_empty", "clone_url", "run_counter",
+	"created_at", "updated_at", "paused_at", "paused_by", "approval", "log_retention_days", "failed_log_retention_days", "run_retention_days",
+}}, part{alias: "owner", field: "Owner", columns: ownerColumns})
+
 // RepositoriesByID returns repositories with their owners, by id. Those that are gone are missing.
 func (d *DB) RepositoriesByID(ctx context.Context, ids []int64) (map[int64]*Repository, error) {
 	out := make(map[int64]*Repository, len(ids))
 	if len(ids) == 0 {
 		return out, nil
 	}
-	var repos []*Repository
-	err := d.NewSelect().Model(&repos).Relation("Owner").Where("repository.id = ANY(?)", int64Array(ids)).Scan(ctx)
+	repos, err := shownRepositories.read(ctx, d, `FROM repositories AS repository JOIN owners AS owner ON owner.id = repository.owner_id
+		WHERE repository.id = ANY($1)`, distinct(ids))
 	if err != nil {
 		return nil, fmt.Errorf("repositories: %w", err)
 	}

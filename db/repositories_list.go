@@ -91,7 +91,7 @@ func (f RepositoryFilter) apply(q *bun.SelectQuery) *bun.SelectQuery {
 	case f.PublicOnly:
 		q = q.Where("NOT repository.is_private").Where("owner.visibility <> 'private'")
 	default:
-		q = readableBy(q, "repository.id", f.Viewer)
+		q = readableBy(q, f.Viewer)
 	}
 	if f.OwnerID != 0 {
 		q = q.Where("repository.owner_id = ?", f.OwnerID)

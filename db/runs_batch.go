@@ -10,9 +10,8 @@ func (d *DB) RunsByID(ctx context.Context, repo int64, ids []int64) ([]*RunView,
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	var runs []*Run
-	err := d.NewSelect().Model(&runs).Column(runColumns...).Where("run.id = ANY(?)", int64Array(ids)).
-		Where("run.repo_id = ?", repo).OrderExpr("array_position(?::bigint[], run.id)", int64Array(ids)).Scan(ctx)
+	runs, err := latestRuns.read(ctx, d, fromRuns+"WHERE run.id = ANY($1) AND run.repo_id = $2 ORDER BY array_position($1, run.id)",
+		ids, repo)
 	if err != nil {
 		return nil, fmt.Errorf("runs by id: %w", err)
 	}

@@ -2,11 +2,11 @@ package db
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 
 	"github.com/uptrace/bun"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/pawl-ci/pawl/internal/ci"
 )
@@ -24,10 +24,8 @@ type RunView struct {
 
 // RunFilter selects runs. Zero fields select all.
 type RunFilter struct {
-	RepoID  int64
-	OwnerID int64
-	// ReadableBy leaves runs of repositories that this user may read.
-	ReadableBy   *Owner
+	RepoID       int64
+	OwnerID      int64
 	WorkflowFile string
 	// SourceRepoID, if set, leaves runs of scoped workflows of that repository, or with 0 those of the repository's own.
 	SourceRepoID *int64
@@ -46,6 +44,14 @@ var runColumns = []string{
 	"created_at", "updated_at", "started_at", "stopped_at",
 }
 
+// latestRuns reads runs with their latest attempts.
+var latestRuns = selectionOf[Run](part{alias: "run", columns: runColumns}, part{alias: "attempt", field: "Latest", columns: []string{
+	"id", "run_id", "number", "trigger_user_id", "status", "created_at", "started_at", "stopped_at", "workflow_seen_at",
+	"cancel_requested_at", "concurrency", "paused_at", "paused_by", "reason",
+}})
+
+const fromRuns = "FROM runs AS run JOIN attempts AS attempt ON attempt.run_id = run.id AND attempt.number = run.attempt "
+
 // Runs returns a page of runs as of their latest attempt, newest first. Their keys are run numbers in the list of one
 // repository, else ids.
 func (d *DB) Runs(ctx context.Context, f RunFilter) ([]*RunView, Listed, error) {
@@ -62,18 +68,13 @@ func (d *DB) Runs(ctx context.Context, f RunFilter) ([]*RunView, Listed, error) 
 }
 
 func (d *DB) findRuns(ctx context.Context, f RunFilter) ([]int64, Listed, error) {
-	all, err := d.readsAll(ctx, f.OwnerID, f.ReadableBy)
-	if err != nil {
-		return nil, Listed{}, err
-	}
-	if all {
-		f.ReadableBy = nil
-	}
 	key := "run.id"
 	if f.RepoID != 0 {
 		key = "run.run_number"
 	}
-	s := seek{key: key, desc: true, total: func(ctx context.Context) (length, error) { return d.countRuns(ctx, f) }}
+	s := seek{key: key, desc: true, total: func(ctx context.Context, withBlocks bool) (length, error) {
+		return d.countRuns(ctx, f, withBlocks)
+	}}
 	s.streams = byStatus(f.Statuses, func(statuses []ci.Status) *bun.SelectQuery {
 		part := f
 		part.Statuses = statuses
@@ -84,14 +85,14 @@ func (d *DB) findRuns(ctx context.Context, f RunFilter) ([]int64, Listed, error)
 
 // countRuns is exact for what counts are kept of, and counts up to CountLimit where a ref, a commit or an actor is
 // looked for.
-func (d *DB) countRuns(ctx context.Context, f RunFilter) (length, error) {
+func (d *DB) countRuns(ctx context.Context, f RunFilter, withBlocks bool) (length, error) {
 	one := f.RepoID == 0 || f.OwnerID == 0
 	byWorkflow := f.WorkflowFile != "" || f.SourceRepoID != nil
-	if one && f.Ref == "" && f.SHA == "" && f.ActorID == 0 && f.ReadableBy == nil && (!byWorkflow || f.RepoID != 0) {
+	if one && f.Ref == "" && f.SHA == "" && f.ActorID == 0 && (!byWorkflow || f.RepoID != 0) {
 		return d.kept(ctx, listCount{
 			list: "runs", repoID: f.RepoID, ownerID: f.OwnerID, statuses: f.Statuses, event: f.Event,
 			workflowFile: f.WorkflowFile, sourceRepoID: f.SourceRepoID,
-		})
+		}, withBlocks)
 	}
 	return d.counted(ctx, f.apply(d.NewSelect().Model((*Run)(nil))))
 }
@@ -101,15 +102,12 @@ func (d *DB) runsInOrder(ctx context.Context, repo int64, keys []int64) ([]*Run,
 	if len(keys) == 0 {
 		return nil, nil
 	}
-	var runs []*Run
-	q, keyOf := d.NewSelect().Model(&runs).Column(runColumns...), func(r *Run) int64 { return r.ID }
 	if repo != 0 {
-		q, keyOf = q.Where("repo_id = ?", repo).Where("run_number = ANY(?)", int64Array(keys)), func(r *Run) int64 { return r.RunNumber }
-	} else {
-		q = q.Where("id = ANY(?)", int64Array(keys))
+		runs, err := latestRuns.read(ctx, d, fromRuns+"WHERE run.repo_id = $1 AND run.run_number = ANY($2)", repo, keys)
+		return arrange(keys, runs, func(r *Run) int64 { return r.RunNumber }), err
 	}
-	err := q.Scan(ctx)
-	return arrange(keys, runs, keyOf), err
+	runs, err := latestRuns.read(ctx, d, fromRuns+"WHERE run.id = ANY($1)", keys)
+	return arrange(keys, runs, func(r *Run) int64 { return r.ID }), err
 }
 
 func (f RunFilter) apply(q *bun.SelectQuery) *bun.SelectQuery {
@@ -129,9 +127,6 @@ func (f RunFilter) apply(q *bun.SelectQuery) *bun.SelectQuery {
 	where(f.SHA != "", "run.sha = ?", f.SHA)
 	where(f.ActorID != 0, "run.actor_id = ?", f.ActorID)
 	q = whereStatus(q, "run.status", f.Statuses)
-	if f.ReadableBy != nil {
-		q = readableBy(q, "run.repo_id", f.ReadableBy)
-	}
 	return q
 }
 
@@ -145,21 +140,17 @@ func statusArray(statuses []ci.Status) any {
 
 // Run returns one run of a repository as of an attempt; attempt 0 is the latest. ErrNotFound if there is none.
 func (d *DB) Run(ctx context.Context, repo, id int64, attempt int) (*RunView, error) {
-	run := &Run{}
-	err := d.NewSelect().Model(run).Column(runColumns...).Where("id = ?", id).Where("repo_id = ?", repo).Scan(ctx)
-	if errors.Is(err, sql.ErrNoRows) {
-		err = ErrNotFound
-	}
+	run, err := latestRuns.one(ctx, d, fromRuns+"WHERE run.id = $1 AND run.repo_id = $2", id, repo)
 	if err != nil {
 		return nil, fmt.Errorf("run %d: %w", id, err)
 	}
-	if attempt != 0 {
+	if attempt != 0 && attempt != run.Attempt {
 		run.Attempt = attempt
+		if run.Latest, err = d.Attempt(ctx, id, attempt); err != nil {
+			return nil, err
+		}
 	}
 	views, err := d.viewRuns(ctx, []*Run{run}, false)
-	if err == nil && views[0].Attempt == nil {
-		err = fmt.Errorf("attempt %d of run %d: %w", attempt, id, ErrNotFound)
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -177,64 +168,30 @@ func (d *DB) WorkflowRan(ctx context.Context, repo int64, file string, source in
 	return ran, nil
 }
 
-// viewRuns reads what is shown beside runs, with one query for each kind of thing.
+// viewRuns reads what is shown beside runs and their attempts, with one query for each kind of thing, all at once.
 func (d *DB) viewRuns(ctx context.Context, runs []*Run, withRepositories bool) ([]*RunView, error) {
-	attempts, err := d.attemptsOf(ctx, runs)
-	if err != nil {
-		return nil, err
-	}
 	views := make([]*RunView, len(runs))
 	var users, repos []int64
 	for i, r := range runs {
-		views[i] = &RunView{Run: r, Attempt: attempts[attemptKey{r.ID, r.Attempt}]}
-		users, repos = append(users, r.ActorID), append(repos, r.RepoID)
-		if a := views[i].Attempt; a != nil {
-			users = append(users, a.TriggerUserID)
-		}
+		views[i] = &RunView{Run: r, Attempt: r.Latest}
+		users, repos = append(users, r.ActorID, r.Latest.TriggerUserID), append(repos, r.RepoID)
 	}
-	owners, err := d.OwnersByID(ctx, users)
-	if err != nil {
+	var owners map[int64]*Owner
+	var repositories map[int64]*Repository
+	reads, readsCtx := errgroup.WithContext(ctx)
+	if withRepositories {
+		reads.Go(func() (err error) {
+			repositories, err = d.RepositoriesByID(readsCtx, repos)
+			return err
+		})
+	}
+	owners, err := d.OwnersByID(readsCtx, users)
+	if err := errors.Join(err, reads.Wait()); err != nil {
 		return nil, err
 	}
-	var repositories map[int64]*Repository
-	if withRepositories {
-		if repositories, err = d.RepositoriesByID(ctx, repos); err != nil {
-			return nil, err
-		}
-	}
 	for _, v := range views {
-		v.Actor, v.Repository = owners[v.Run.ActorID], repositories[v.Run.RepoID]
-		if v.Attempt != nil {
-			v.TriggerUser = owners[v.Attempt.TriggerUserID]
-		}
+		v.Actor, v.TriggerUser = owners[v.Run.ActorID], owners[v.Attempt.TriggerUserID]
+		v.Repository = repositories[v.Run.RepoID]
 	}
 	return views, nil
-}
-
-type attemptKey struct {
-	run    int64
-	number int
-}
-
-// attemptsOf returns the attempts that the runs are shown as of.
-func (d *DB) attemptsOf(ctx context.Context, runs []*Run) (map[attemptKey]*Attempt, error) {
-	out := make(map[attemptKey]*Attempt, len(runs))
-	if len(runs) == 0 {
-		return out, nil
-	}
-	ids, numbers := make([]int64, len(runs)), make([]int64, len(runs))
-	for i, r := range runs {
-		ids[i], numbers[i] = r.ID, int64(r.Attempt)
-	}
-	var attempts []*Attempt
-	err := d.NewSelect().Model(&attempts).
-		Join("JOIN unnest(?::bigint[], ?::bigint[]) AS wanted (run, number) ON attempt.run_id = wanted.run AND attempt.number = wanted.number",
-			int64Array(ids), int64Array(numbers)).Scan(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("attempts: %w", err)
-	}
-	for _, a := range attempts {
-		out[attemptKey{a.RunID, a.Number}] = a
-	}
-	return out, nil
 }

@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -19,8 +20,8 @@ type seek struct {
 	streams []*bun.SelectQuery
 	// key is the column that orders the list, in which no two entries are equal.
 	key string
-	// total counts the list.
-	total func(context.Context) (length, error)
+	// total counts the list, and if asked its blocks too.
+	total func(ctx context.Context, withBlocks bool) (length, error)
 	desc  bool
 }
 
@@ -36,7 +37,10 @@ func (s seek) page(ctx context.Context, d *DB, p Page) ([]int64, Listed, error) 
 	if p.Keyset {
 		return s.onward(ctx, d, cut{after: p.After, limit: p.Limit, desc: s.desc}, Listed{})
 	}
-	l, err := s.total(ctx)
+	l, err := s.total(ctx, false)
+	if err == nil && l.isFar(p) {
+		l, err = s.total(ctx, true)
+	}
 	switch {
 	case err != nil || (p.Offset >= l.Total && !l.Partial):
 		return nil, l.Listed, err
@@ -60,6 +64,14 @@ func (s seek) within(ctx context.Context, d *DB, p Page, l length) ([]int64, err
 		slices.Reverse(found)
 	}
 	return found, err
+}
+
+// farPage is from how many entries that must be passed over on it is worth asking for the blocks.
+const farPage = 4096
+
+// isFar tells whether a page is far from both ends of a list of which blocks are kept.
+func (l length) isFar(p Page) bool {
+	return l.blockBits != 0 && min(p.Offset, l.Total-p.Offset-p.Limit) > farPage
 }
 
 // nearest finds the place from which the fewest entries have to be passed over to get to a page: an end of the list, or of
@@ -150,15 +162,20 @@ func (c cut) apply(q *bun.SelectQuery, key string) *bun.SelectQuery {
 
 // byStatus has a stream made for each status, because an index that begins with the status is in order within one only.
 func byStatus(statuses []ci.Status, stream func([]ci.Status) *bun.SelectQuery) []*bun.SelectQuery {
-	distinct := slices.Compact(slices.Sorted(slices.Values(statuses)))
-	if len(distinct) < 2 {
-		return []*bun.SelectQuery{stream(distinct)}
+	each := distinct(statuses)
+	if len(each) < 2 {
+		return []*bun.SelectQuery{stream(each)}
 	}
-	out := make([]*bun.SelectQuery, len(distinct))
-	for i := range distinct {
-		out[i] = stream(distinct[i : i+1])
+	out := make([]*bun.SelectQuery, len(each))
+	for i := range each {
+		out[i] = stream(each[i : i+1])
 	}
 	return out
+}
+
+// distinct returns the values in order, each once.
+func distinct[T cmp.Ordered](values []T) []T {
+	return slices.Compact(slices.Sorted(slices.Values(values)))
 }
 
 // whereStatus leaves the rows of some statuses, or of all when none is named.

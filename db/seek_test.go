@@ -10,13 +10,14 @@ import (
 	"github.com/pawl-ci/pawl/internal/ci"
 )
 
-// longer makes the list of the repository's runs longer than lists are counted.
-func (f *fixture) longer(t *testing.T) {
+// longer makes a list of n runs in the repository, which have every step-th number.
+func (f *fixture) longer(t *testing.T, n, step int) {
 	t.Helper()
-	f.exec(t, `INSERT INTO runs (repo_id, owner_id, run_number, workflow_file, workflow_path, workflow_name, title, event, ref, sha, actor_id, status)
-		SELECT ?, ?1, n, 'w.yml', 'w.yml', 'w', 'w', 'push', CASE WHEN n <= 30 THEN 'refs/heads/short' ELSE 'refs/heads/long' END, 'aa', ?1,
+	f.exec(t, `WITH added AS (INSERT INTO runs (repo_id, owner_id, run_number, workflow_file, workflow_path, workflow_name, title, event, ref, sha, actor_id, status)
+		SELECT ?, ?1, n * ?3, 'w.yml', 'w.yml', 'w', 'w', 'push', CASE WHEN n <= 30 THEN 'refs/heads/short' ELSE 'refs/heads/long' END, 'aa', ?1,
 			(ARRAY['success', 'success', 'failure', 'running'])[1 + n % 4]
-		FROM generate_series(1, ?2) AS n`, f.repo.ID, f.owner.ID, db.CountLimit+100)
+		FROM generate_series(1, ?2) AS n RETURNING id, actor_id, status)
+		INSERT INTO attempts (run_id, number, trigger_user_id, status) SELECT id, 1, actor_id, status FROM added`, f.repo.ID, f.owner.ID, n, step)
 }
 
 func numbers(views []*db.RunView) []int64 {
@@ -27,17 +28,17 @@ func numbers(views []*db.RunView) []int64 {
 	return out
 }
 
-// A page is the same from whichever end it is looked for.
+// A page is the same from whichever end, or block, it is looked for.
 func TestDeepPages(t *testing.T) {
 	f := newFixture(t)
-	f.longer(t)
+	f.longer(t, 3*db.FarPage, 10)
 	for _, statuses := range [][]ci.Status{nil, {ci.StatusFailure}, {ci.StatusRunning, ci.StatusSuccess, ci.StatusRunning}} {
 		all, l, err := f.Runs(t.Context(), db.RunFilter{RepoID: f.repo.ID, Statuses: statuses})
 		require.NoError(t, err)
 		require.Len(t, all, l.Total)
 		want := numbers(all)
 		require.True(t, slices.IsSortedFunc(want, func(a, b int64) int { return int(b - a) }))
-		for offset := 0; offset < l.Total+100; offset += 331 {
+		for offset := 0; offset < l.Total+100; offset += 977 {
 			views, again, err := f.Runs(t.Context(), db.RunFilter{
 				RepoID: f.repo.ID, Statuses: statuses, Page: db.Page{Offset: offset, Limit: 50},
 			})
@@ -51,7 +52,7 @@ func TestDeepPages(t *testing.T) {
 // Where no count is kept, counting stops; the list goes on to its end.
 func TestPartialCounts(t *testing.T) {
 	f := newFixture(t)
-	f.longer(t)
+	f.longer(t, db.CountLimit+100, 1)
 	filter := db.RunFilter{RepoID: f.repo.ID, Ref: "refs/heads/short", Page: db.Page{Limit: 50}}
 	views, l, err := f.Runs(t.Context(), filter)
 	require.NoError(t, err)

@@ -34,7 +34,9 @@ func (d *DB) Tasks(ctx context.Context, repo int64, p Page) ([]*TaskView, Listed
 		streams: []*bun.SelectQuery{
 			d.NewSelect().Model((*Task)(nil)).Where("task.repo_id = ?", repo),
 		},
-		total: func(ctx context.Context) (length, error) { return d.kept(ctx, listCount{list: "tasks", repoID: repo}) },
+		total: func(ctx context.Context, withBlocks bool) (length, error) {
+			return d.kept(ctx, listCount{list: "tasks", repoID: repo}, withBlocks)
+		},
 	}
 	ids, l, err := s.page(ctx, d, p)
 	if err != nil {
@@ -49,11 +51,11 @@ func (d *DB) Tasks(ctx context.Context, repo int64, p Page) ([]*TaskView, Listed
 
 func (d *DB) taskViews(ctx context.Context, ids []int64) ([]*TaskView, error) {
 	var tasks []*TaskView
-	err := d.NewSelect().TableExpr("tasks AS t").
+	err := d.NewSelect().Conn(d.given(ids)).TableExpr("tasks AS t").
 		ColumnExpr("t.id, t.run_id, t.status, j.name AS job_name, r.run_number, r.event, r.title, r.ref, r.sha, r.workflow_file AS file").
 		ColumnExpr("t.claimed_at, coalesce(t.stopped_at, t.heartbeat_at) AS updated_at, coalesce(a.started_at, t.claimed_at) AS run_started_at").
 		Join("JOIN jobs AS j ON j.id = t.job_id").Join("JOIN runs AS r ON r.id = t.run_id").Join("JOIN attempts AS a ON a.id = t.attempt_id").
-		Where("t.id = ANY(?)", int64Array(ids)).OrderExpr("t.id DESC").Scan(ctx, &tasks)
+		Where("t.id = ANY($1)").OrderExpr("t.id DESC").Scan(ctx, &tasks)
 	if err != nil {
 		return nil, fmt.Errorf("list tasks: %w", err)
 	}
