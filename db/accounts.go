@@ -113,6 +113,8 @@ var ownerColumns = []string{
 
 var shownOwners = selectionOf[Owner](part{alias: "owner", columns: ownerColumns})
 
+const fromOwners = "FROM owners AS owner "
+
 // OwnersByID returns users and organizations by id. Each id that was asked for is there: accounts that are gone are
 // Ghost.
 func (d *DB) OwnersByID(ctx context.Context, ids []int64) (map[int64]*Owner, error) {
@@ -120,23 +122,31 @@ func (d *DB) OwnersByID(ctx context.Context, ids []int64) (map[int64]*Owner, err
 	if len(ids) == 0 {
 		return out, nil
 	}
-	owners, err := shownOwners.read(ctx, d, "FROM owners AS owner WHERE owner.id = ANY($1)", distinct(ids))
+	owners, err := shownOwners.read(ctx, d, fromOwners+"WHERE owner.id = ANY($1)", distinct(ids))
 	if err != nil {
 		return nil, fmt.Errorf("accounts: %w", err)
 	}
-	for _, o := range owners {
-		out[o.ID] = o
-	}
+	people := peopleOf(owners)
 	for _, id := range ids {
-		switch {
-		case out[id] != nil:
-		case id == ActionsBotID:
-			out[id] = ActionsBot()
-		default:
-			out[id] = Ghost()
-		}
+		out[id] = people.account(id)
 	}
 	return out, nil
+}
+
+// people are accounts by id.
+type people map[int64]*Owner
+
+func peopleOf(owners []*Owner) people { return byID(owners, func(o *Owner) int64 { return o.ID }) }
+
+// account is Ghost when it is gone.
+func (p people) account(id int64) *Owner {
+	if p[id] == nil {
+		p[id] = Ghost()
+		if id == ActionsBotID {
+			p[id] = ActionsBot()
+		}
+	}
+	return p[id]
 }
 
 // SetPasswordHash replaces what is stored of a user's password. ErrNotFound if there is no such user.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/uptrace/bun"
 
 	"github.com/pawl-ci/pawl/internal/ci"
@@ -54,18 +55,16 @@ func (d *DB) Jobs(ctx context.Context, f JobFilter) ([]*JobView, Listed, error) 
 	if err != nil {
 		return nil, l, fmt.Errorf("list jobs: %w", err)
 	}
-	jobs, err := d.jobsInOrder(ctx, ids)
-	if err != nil {
-		return nil, l, fmt.Errorf("list jobs: %w", err)
+	if len(ids) == 0 {
+		return nil, l, nil
 	}
-	views, err := d.viewJobs(ctx, jobs, f.RepoID == 0)
-	return views, l, err
+	views, err := d.viewJobs(ctx, f.RepoID == 0, "job.id = ANY($1)", ids)
+	return arrange(ids, views, func(v *JobView) int64 { return v.Job.ID }), l, err
 }
 
 func (d *DB) findJobs(ctx context.Context, f JobFilter) ([]int64, Listed, error) {
-	s := seek{key: "job.id", desc: f.Descending, total: func(ctx context.Context, withBlocks bool) (length, error) {
-		return d.countJobs(ctx, f, withBlocks)
-	}}
+	all := func() *bun.SelectQuery { return f.apply(d.NewSelect().Model((*Job)(nil))) }
+	s := seek{key: "job.id", desc: f.Descending, kept: f.kept(), rows: all}
 	s.streams = byStatus(f.Statuses, func(statuses []ci.Status) *bun.SelectQuery {
 		part := f
 		part.Statuses = statuses
@@ -74,19 +73,12 @@ func (d *DB) findJobs(ctx context.Context, f JobFilter) ([]int64, Listed, error)
 	return s.page(ctx, d, f.Page)
 }
 
-func (d *DB) countJobs(ctx context.Context, f JobFilter, withBlocks bool) (length, error) {
-	if (f.RepoID == 0 || f.OwnerID == 0) && f.RunID == 0 && f.Attempt == 0 {
-		return d.kept(ctx, listCount{list: "jobs", repoID: f.RepoID, ownerID: f.OwnerID, statuses: f.Statuses}, withBlocks)
+// kept is the count that is kept of the list; nil for the jobs of one run.
+func (f JobFilter) kept() *listCount {
+	if (f.RepoID != 0 && f.OwnerID != 0) || f.RunID != 0 || f.Attempt != 0 {
+		return nil
 	}
-	return d.counted(ctx, f.apply(d.NewSelect().Model((*Job)(nil))))
-}
-
-func (d *DB) jobsInOrder(ctx context.Context, ids []int64) ([]*Job, error) {
-	if len(ids) == 0 {
-		return nil, nil
-	}
-	jobs, err := shownJobs.read(ctx, d, fromJobs+"WHERE job.id = ANY($1)", ids)
-	return arrange(ids, jobs, func(j *Job) int64 { return j.ID }), err
+	return &listCount{list: "jobs", repoID: f.RepoID, ownerID: f.OwnerID, statuses: f.Statuses}
 }
 
 func (f JobFilter) apply(q *bun.SelectQuery) *bun.SelectQuery {
@@ -115,28 +107,35 @@ func (d *DB) Job(ctx context.Context, repo, id int64) (*JobView, error) {
 
 // AnyJob is Job for who heard of the job before it was hidden.
 func (d *DB) AnyJob(ctx context.Context, repo, id int64) (*JobView, error) {
-	job, err := shownJobs.one(ctx, d, fromJobs+"WHERE job.id = $1 AND job.repo_id = $2", id, repo)
+	views, err := d.viewJobs(ctx, false, "job.id = $1 AND job.repo_id = $2", id, repo)
+	if err == nil && len(views) == 0 {
+		err = ErrNotFound
+	}
 	if err != nil {
 		return nil, fmt.Errorf("job %d: %w", id, err)
 	}
-	return &JobView{Job: job, Run: job.Run}, nil
+	return views[0], nil
 }
 
-// viewJobs reads the repositories of jobs where they are shown.
-func (d *DB) viewJobs(ctx context.Context, jobs []*Job, withRepositories bool) ([]*JobView, error) {
+// viewJobs reads jobs with what is shown beside them, in one round trip.
+func (d *DB) viewJobs(ctx context.Context, withRepositories bool, condition string, args ...any) ([]*JobView, error) {
+	var jobs []*Job
+	var repositories []*Repository
+	batch := &pgx.Batch{}
+	shownJobs.queue(batch, &jobs, fromJobs+"WHERE "+condition, args...)
+	if withRepositories {
+		shownRepositories.queue(batch, &repositories,
+			fromRepositories+"WHERE repository.id IN (SELECT job.repo_id FROM jobs AS job WHERE "+condition+")", args...)
+	}
+	if err := d.Pool.SendBatch(ctx, batch).Close(); err != nil {
+		return nil, fmt.Errorf("jobs: %w", err)
+	}
+	places := byID(repositories, func(r *Repository) int64 { return r.ID })
 	views := make([]*JobView, len(jobs))
-	var repos []int64
 	for i, j := range jobs {
-		views[i], repos = &JobView{Job: j, Run: j.Run}, append(repos, j.RepoID)
+		views[i] = &JobView{Job: j, Run: j.Run, Repository: places[j.RepoID]}
 	}
-	if !withRepositories {
-		return views, nil
-	}
-	repositories, err := d.RepositoriesByID(ctx, repos)
-	for _, v := range views {
-		v.Repository = repositories[v.Job.RepoID]
-	}
-	return views, err
+	return views, nil
 }
 
 // taskColumns are what is shown of tasks beside their job.

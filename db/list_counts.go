@@ -46,7 +46,11 @@ type block struct {
 
 // kept reads the length of a list, and if asked the blocks: what was folded, and what has changed since.
 func (d *DB) kept(ctx context.Context, c listCount, withBlocks bool) (length, error) {
-	text, args := c.query(withBlocks)
+	var args []any
+	text := c.query(withBlocks, func(arg any) string {
+		args = append(args, arg)
+		return fmt.Sprintf("$%d", len(args))
+	})
 	l := length{blockBits: c.blockBits()}
 	if err := d.NewRaw(text).Conn(d.given(args...)).Scan(ctx, &l.blocks); err != nil {
 		return l, fmt.Errorf("count of %s: %w", c.list, err)
@@ -60,21 +64,17 @@ func (d *DB) kept(ctx context.Context, c listCount, withBlocks bool) (length, er
 	return l, nil
 }
 
-// query adds up the blocks of a list, or its row for all of them, which is under block -1.
-func (c listCount) query(withBlocks bool) (string, []any) {
-	args := []any{c.list}
-	given := func(arg any) string {
-		args = append(args, arg)
-		return fmt.Sprintf("$%d", len(args))
-	}
-	filter := c.filter(given)
+// query adds up the blocks of a list, or its row for all of them, which is under block -1. Whoever calls it says how a value
+// stands in the text.
+func (c listCount) query(withBlocks bool, value func(any) string) string {
+	list, filter := value(c.list), c.filter(value)
 	folded, changed, block := " AND scope = 'all' AND scope_id = 0", "", "block"
 	switch {
 	case c.repoID != 0:
-		id := given(c.repoID)
+		id := value(c.repoID)
 		folded, changed, block = " AND scope = 'repo' AND scope_id = "+id, " AND repo_id = "+id, "repo_block"
 	case c.ownerID != 0:
-		id := given(c.ownerID)
+		id := value(c.ownerID)
 		folded, changed = " AND scope = 'owner' AND scope_id = "+id, " AND owner_id = "+id
 	}
 	if withBlocks {
@@ -82,29 +82,45 @@ func (c listCount) query(withBlocks bool) (string, []any) {
 	} else {
 		folded, block = folded+" AND block = -1", "-1"
 	}
-	return "SELECT block, sum(n)::bigint AS n FROM (SELECT block, n FROM list_counts WHERE list = $1" + folded + filter +
-		" UNION ALL SELECT " + block + ", n FROM list_deltas WHERE list = $1" + changed + filter +
-		") AS c GROUP BY block HAVING sum(n) <> 0 ORDER BY block", args
+	return "SELECT block, sum(n)::bigint AS n FROM (SELECT block, n FROM list_counts WHERE list = " + list + folded + filter +
+		" UNION ALL SELECT " + block + ", n FROM list_deltas WHERE list = " + list + changed + filter +
+		") AS c GROUP BY block HAVING sum(n) <> 0 ORDER BY block"
 }
 
-// filter has a parameter for each value, and none for a list of values, whose length Postgres would have to guess.
-func (c listCount) filter(given func(any) string) string {
+// text is the query of the whole list with the values in it.
+func (c listCount) text(d *DB) string {
+	return c.query(false, func(value any) string { return d.QueryGen().FormatQuery("?", value) })
+}
+
+// isOneIndex tells whether an index has the entries of the list, and no others.
+func (c listCount) isOneIndex() bool {
+	filters := 0
+	for _, filtered := range []bool{len(c.statuses) > 0, c.event != "", c.workflowFile != "", c.sourceRepoID != nil} {
+		if filtered {
+			filters++
+		}
+	}
+	return filters < 2
+}
+
+// filter names each value by itself: of a parameter that is a list, Postgres would have to guess the length.
+func (c listCount) filter(value func(any) string) string {
 	var out strings.Builder
 	if len(c.statuses) > 0 {
 		var statuses []string
 		for _, s := range distinct(c.statuses) {
-			statuses = append(statuses, given(s.String()))
+			statuses = append(statuses, value(s.String()))
 		}
 		out.WriteString(" AND status IN (" + strings.Join(statuses, ", ") + ")")
 	}
 	if c.event != "" {
-		out.WriteString(" AND event = " + given(c.event))
+		out.WriteString(" AND event = " + value(c.event))
 	}
 	if c.workflowFile != "" {
-		out.WriteString(" AND workflow_file = " + given(c.workflowFile))
+		out.WriteString(" AND workflow_file = " + value(c.workflowFile))
 	}
 	if c.sourceRepoID != nil {
-		out.WriteString(" AND source_repo_id = " + given(*c.sourceRepoID))
+		out.WriteString(" AND source_repo_id = " + value(*c.sourceRepoID))
 	}
 	return out.String()
 }
@@ -122,15 +138,20 @@ func (c listCount) blockBits() int {
 
 // counted counts what a query selects, up to CountLimit.
 func (d *DB) counted(ctx context.Context, q *bun.SelectQuery) (length, error) {
-	var l length
-	err := d.NewSelect().TableExpr("(?) AS c", q.ColumnExpr("1").Limit(CountLimit+1)).ColumnExpr("count(*)").Scan(ctx, &l.Total)
-	if err != nil {
-		return l, fmt.Errorf("count: %w", err)
+	var n int
+	if err := d.countUpTo(q).Scan(ctx, &n); err != nil {
+		return length{}, fmt.Errorf("count: %w", err)
 	}
-	if l.Partial = l.Total > CountLimit; l.Partial {
-		l.Total = CountLimit
-	}
-	return l, nil
+	return limited(n), nil
+}
+
+// countUpTo counts one more than CountLimit at most.
+func (d *DB) countUpTo(q *bun.SelectQuery) *bun.SelectQuery {
+	return d.NewSelect().TableExpr("(?) AS c", q.ColumnExpr("1").Limit(CountLimit+1)).ColumnExpr("count(*)")
+}
+
+func limited(n int) length {
+	return length{Listed: Listed{Total: min(n, CountLimit), Partial: n > CountLimit}}
 }
 
 // FoldListCounts adds what has changed to the kept lengths of lists, so that reading one stays short. Any number of

@@ -55,14 +55,15 @@ var shownRepositories = selectionOf[Repository](part{alias: "repository", column
 	"created_at", "updated_at", "paused_at", "paused_by", "approval", "log_retention_days", "failed_log_retention_days", "run_retention_days",
 }}, part{alias: "owner", field: "Owner", columns: ownerColumns})
 
+const fromRepositories = "FROM repositories AS repository JOIN owners AS owner ON owner.id = repository.owner_id "
+
 // RepositoriesByID returns repositories with their owners, by id. Those that are gone are missing.
 func (d *DB) RepositoriesByID(ctx context.Context, ids []int64) (map[int64]*Repository, error) {
 	out := make(map[int64]*Repository, len(ids))
 	if len(ids) == 0 {
 		return out, nil
 	}
-	repos, err := shownRepositories.read(ctx, d, `FROM repositories AS repository JOIN owners AS owner ON owner.id = repository.owner_id
-		WHERE repository.id = ANY($1)`, distinct(ids))
+	repos, err := shownRepositories.read(ctx, d, fromRepositories+"WHERE repository.id = ANY($1)", distinct(ids))
 	if err != nil {
 		return nil, fmt.Errorf("repositories: %w", err)
 	}

@@ -2,11 +2,10 @@ package db
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/uptrace/bun"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/pawl-ci/pawl/internal/ci"
 )
@@ -59,12 +58,15 @@ func (d *DB) Runs(ctx context.Context, f RunFilter) ([]*RunView, Listed, error) 
 	if err != nil {
 		return nil, l, fmt.Errorf("list runs: %w", err)
 	}
-	runs, err := d.runsInOrder(ctx, f.RepoID, keys)
-	if err != nil {
-		return nil, l, fmt.Errorf("list runs: %w", err)
+	if len(keys) == 0 {
+		return nil, l, nil
 	}
-	views, err := d.viewRuns(ctx, runs, f.RepoID == 0)
-	return views, l, err
+	if f.RepoID != 0 {
+		views, err := d.viewRuns(ctx, false, "run.repo_id = $1 AND run.run_number = ANY($2)", f.RepoID, keys)
+		return arrange(keys, views, func(v *RunView) int64 { return v.Run.RunNumber }), l, err
+	}
+	views, err := d.viewRuns(ctx, true, "run.id = ANY($1)", keys)
+	return arrange(keys, views, func(v *RunView) int64 { return v.Run.ID }), l, err
 }
 
 func (d *DB) findRuns(ctx context.Context, f RunFilter) ([]int64, Listed, error) {
@@ -72,9 +74,8 @@ func (d *DB) findRuns(ctx context.Context, f RunFilter) ([]int64, Listed, error)
 	if f.RepoID != 0 {
 		key = "run.run_number"
 	}
-	s := seek{key: key, desc: true, total: func(ctx context.Context, withBlocks bool) (length, error) {
-		return d.countRuns(ctx, f, withBlocks)
-	}}
+	all := func() *bun.SelectQuery { return f.apply(d.NewSelect().Model((*Run)(nil))) }
+	s := seek{key: key, desc: true, kept: f.kept(), rows: all}
 	s.streams = byStatus(f.Statuses, func(statuses []ci.Status) *bun.SelectQuery {
 		part := f
 		part.Statuses = statuses
@@ -83,31 +84,16 @@ func (d *DB) findRuns(ctx context.Context, f RunFilter) ([]int64, Listed, error)
 	return s.page(ctx, d, f.Page)
 }
 
-// countRuns is exact for what counts are kept of, and counts up to CountLimit where a ref, a commit or an actor is
-// looked for.
-func (d *DB) countRuns(ctx context.Context, f RunFilter, withBlocks bool) (length, error) {
-	one := f.RepoID == 0 || f.OwnerID == 0
+// kept is the count that is kept of the list; nil where a ref, a commit or an actor is looked for.
+func (f RunFilter) kept() *listCount {
 	byWorkflow := f.WorkflowFile != "" || f.SourceRepoID != nil
-	if one && f.Ref == "" && f.SHA == "" && f.ActorID == 0 && (!byWorkflow || f.RepoID != 0) {
-		return d.kept(ctx, listCount{
-			list: "runs", repoID: f.RepoID, ownerID: f.OwnerID, statuses: f.Statuses, event: f.Event,
-			workflowFile: f.WorkflowFile, sourceRepoID: f.SourceRepoID,
-		}, withBlocks)
+	if (f.RepoID != 0 && f.OwnerID != 0) || f.Ref != "" || f.SHA != "" || f.ActorID != 0 || (byWorkflow && f.RepoID == 0) {
+		return nil
 	}
-	return d.counted(ctx, f.apply(d.NewSelect().Model((*Run)(nil))))
-}
-
-// runsInOrder reads runs of a repository by number, or with repository 0 any runs by id.
-func (d *DB) runsInOrder(ctx context.Context, repo int64, keys []int64) ([]*Run, error) {
-	if len(keys) == 0 {
-		return nil, nil
+	return &listCount{
+		list: "runs", repoID: f.RepoID, ownerID: f.OwnerID, statuses: f.Statuses, event: f.Event,
+		workflowFile: f.WorkflowFile, sourceRepoID: f.SourceRepoID,
 	}
-	if repo != 0 {
-		runs, err := latestRuns.read(ctx, d, fromRuns+"WHERE run.repo_id = $1 AND run.run_number = ANY($2)", repo, keys)
-		return arrange(keys, runs, func(r *Run) int64 { return r.RunNumber }), err
-	}
-	runs, err := latestRuns.read(ctx, d, fromRuns+"WHERE run.id = ANY($1)", keys)
-	return arrange(keys, runs, func(r *Run) int64 { return r.ID }), err
 }
 
 func (f RunFilter) apply(q *bun.SelectQuery) *bun.SelectQuery {
@@ -140,21 +126,28 @@ func statusArray(statuses []ci.Status) any {
 
 // Run returns one run of a repository as of an attempt; attempt 0 is the latest. ErrNotFound if there is none.
 func (d *DB) Run(ctx context.Context, repo, id int64, attempt int) (*RunView, error) {
-	run, err := latestRuns.one(ctx, d, fromRuns+"WHERE run.id = $1 AND run.repo_id = $2", id, repo)
+	views, err := d.viewRuns(ctx, false, "run.id = $1 AND run.repo_id = $2", id, repo)
+	if err == nil && len(views) == 0 {
+		err = ErrNotFound
+	}
 	if err != nil {
 		return nil, fmt.Errorf("run %d: %w", id, err)
 	}
-	if attempt != 0 && attempt != run.Attempt {
-		run.Attempt = attempt
-		if run.Latest, err = d.Attempt(ctx, id, attempt); err != nil {
-			return nil, err
-		}
+	if attempt != 0 && attempt != views[0].Run.Attempt {
+		err = d.viewAttempt(ctx, views[0], attempt)
 	}
-	views, err := d.viewRuns(ctx, []*Run{run}, false)
+	return views[0], err
+}
+
+// viewAttempt turns a view to another attempt. ErrNotFound if there is none.
+func (d *DB) viewAttempt(ctx context.Context, v *RunView, number int) error {
+	attempt, err := d.Attempt(ctx, v.Run.ID, number)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return views[0], nil
+	owners, err := d.OwnersByID(ctx, []int64{attempt.TriggerUserID})
+	v.Run.Attempt, v.Attempt, v.TriggerUser = number, attempt, owners[attempt.TriggerUserID]
+	return err
 }
 
 // WorkflowRan tells whether a workflow file of a repository has ever made a run; with a source, the scoped workflow file
@@ -168,30 +161,27 @@ func (d *DB) WorkflowRan(ctx context.Context, repo int64, file string, source in
 	return ran, nil
 }
 
-// viewRuns reads what is shown beside runs and their attempts, with one query for each kind of thing, all at once.
-func (d *DB) viewRuns(ctx context.Context, runs []*Run, withRepositories bool) ([]*RunView, error) {
-	views := make([]*RunView, len(runs))
-	var users, repos []int64
-	for i, r := range runs {
-		views[i] = &RunView{Run: r, Attempt: r.Latest}
-		users, repos = append(users, r.ActorID, r.Latest.TriggerUserID), append(repos, r.RepoID)
-	}
-	var owners map[int64]*Owner
-	var repositories map[int64]*Repository
-	reads, readsCtx := errgroup.WithContext(ctx)
+// viewRuns reads runs with what is shown beside them, in one round trip.
+func (d *DB) viewRuns(ctx context.Context, withRepositories bool, condition string, args ...any) ([]*RunView, error) {
+	var runs []*Run
+	var owners []*Owner
+	var repositories []*Repository
+	batch, where := &pgx.Batch{}, fromRuns+"WHERE "+condition
+	latestRuns.queue(batch, &runs, where, args...)
+	shownOwners.queue(batch, &owners, fromOwners+"WHERE owner.id IN (SELECT unnest(ARRAY[run.actor_id, attempt.trigger_user_id]) "+where+")", args...)
 	if withRepositories {
-		reads.Go(func() (err error) {
-			repositories, err = d.RepositoriesByID(readsCtx, repos)
-			return err
-		})
+		shownRepositories.queue(batch, &repositories, fromRepositories+"WHERE repository.id IN (SELECT run.repo_id "+where+")", args...)
 	}
-	owners, err := d.OwnersByID(readsCtx, users)
-	if err := errors.Join(err, reads.Wait()); err != nil {
-		return nil, err
+	if err := d.Pool.SendBatch(ctx, batch).Close(); err != nil {
+		return nil, fmt.Errorf("runs: %w", err)
 	}
-	for _, v := range views {
-		v.Actor, v.TriggerUser = owners[v.Run.ActorID], owners[v.Attempt.TriggerUserID]
-		v.Repository = repositories[v.Run.RepoID]
+	people, places := peopleOf(owners), byID(repositories, func(r *Repository) int64 { return r.ID })
+	views := make([]*RunView, len(runs))
+	for i, r := range runs {
+		views[i] = &RunView{
+			Run: r, Attempt: r.Latest, Actor: people.account(r.ActorID), TriggerUser: people.account(r.Latest.TriggerUserID),
+			Repository: places[r.RepoID],
+		}
 	}
 	return views, nil
 }

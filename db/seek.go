@@ -20,9 +20,11 @@ type seek struct {
 	streams []*bun.SelectQuery
 	// key is the column that orders the list, in which no two entries are equal.
 	key string
-	// total counts the list, and if asked its blocks too.
-	total func(ctx context.Context, withBlocks bool) (length, error)
-	desc  bool
+	// kept is the count that is kept of the list; nil if none is.
+	kept *listCount
+	// rows are all of the list, to be counted where no count is kept.
+	rows func() *bun.SelectQuery
+	desc bool
 }
 
 // cut is the part of a seek to be read. Without a limit it is everything after the offset.
@@ -37,10 +39,10 @@ func (s seek) page(ctx context.Context, d *DB, p Page) ([]int64, Listed, error) 
 	if p.Keyset {
 		return s.onward(ctx, d, cut{after: p.After, limit: p.Limit, desc: s.desc}, Listed{})
 	}
-	l, err := s.total(ctx, false)
-	if err == nil && l.isFar(p) {
-		l, err = s.total(ctx, true)
+	if p.Offset == 0 && p.Limit > 0 && (s.kept == nil || s.kept.isOneIndex()) {
+		return s.first(ctx, d, p)
 	}
+	l, err := s.total(ctx, d, p)
 	switch {
 	case err != nil || (p.Offset >= l.Total && !l.Partial):
 		return nil, l.Listed, err
@@ -49,6 +51,42 @@ func (s seek) page(ctx context.Context, d *DB, p Page) ([]int64, Listed, error) 
 	}
 	keys, err := s.within(ctx, d, p, l)
 	return keys, l.Listed, err
+}
+
+// first counts the list and reads its first page in one statement. That is for lists whose end is found at once, because
+// nothing has to be passed over on the way, or else as fast as they are counted.
+func (s seek) first(ctx context.Context, d *DB, p Page) ([]int64, Listed, error) {
+	var found struct {
+		Total int
+		Keys  []int64 `bun:",array"`
+	}
+	// One more tells whether others follow.
+	q := d.NewSelect().ColumnExpr("ARRAY(?) AS keys", s.query(d, cut{limit: p.Limit + 1, desc: s.desc}))
+	if s.kept == nil {
+		q = q.ColumnExpr("(?) AS total", d.countUpTo(s.rows()))
+	} else {
+		q = q.ColumnExpr("coalesce((SELECT sum(n) FROM (?) AS kept), 0) AS total", bun.Safe(s.kept.text(d)))
+	}
+	if err := q.Scan(ctx, &found); err != nil {
+		return nil, Listed{}, fmt.Errorf("seek: %w", err)
+	}
+	l := Listed{Total: found.Total}
+	if s.kept == nil {
+		l = limited(found.Total).Listed
+	}
+	keys := found.Keys[:min(len(found.Keys), p.Limit)]
+	if l.Partial && len(found.Keys) > p.Limit {
+		l.Next = keys[len(keys)-1]
+	}
+	return keys, l, nil
+}
+
+// total counts the list, and for a page far from its beginning the blocks.
+func (s seek) total(ctx context.Context, d *DB, p Page) (length, error) {
+	if s.kept == nil {
+		return d.counted(ctx, s.rows())
+	}
+	return d.kept(ctx, *s.kept, p.Offset > farPage)
 }
 
 // within reads a page of a list whose length is known. It asks for no more entries than there are, because a search for one
@@ -66,13 +104,8 @@ func (s seek) within(ctx context.Context, d *DB, p Page, l length) ([]int64, err
 	return found, err
 }
 
-// farPage is from how many entries that must be passed over on it is worth asking for the blocks.
+// farPage is from how many entries before a page on it is worth asking for the blocks.
 const farPage = 4096
-
-// isFar tells whether a page is far from both ends of a list of which blocks are kept.
-func (l length) isFar(p Page) bool {
-	return l.blockBits != 0 && min(p.Offset, l.Total-p.Offset-p.Limit) > farPage
-}
 
 // nearest finds the place from which the fewest entries have to be passed over to get to a page: an end of the list, or of
 // a block, before the page or behind it. From behind, the page is read backwards.
@@ -190,17 +223,23 @@ func whereStatus(q *bun.SelectQuery, column string, statuses []ci.Status) *bun.S
 	}
 }
 
-// arrange puts rows into the order of their keys. Those that are gone meanwhile are left out.
+// arrange puts rows into the order of their keys, each once. Those that are gone meanwhile are left out.
 func arrange[T any](keys []int64, rows []T, keyOf func(T) int64) []T {
-	found := make(map[int64]T, len(rows))
-	for _, row := range rows {
-		found[keyOf(row)] = row
-	}
+	found := byID(rows, keyOf)
 	out := make([]T, 0, len(rows))
 	for _, key := range keys {
 		if row, ok := found[key]; ok {
 			out = append(out, row)
+			delete(found, key)
 		}
+	}
+	return out
+}
+
+func byID[T any](rows []T, id func(T) int64) map[int64]T {
+	out := make(map[int64]T, len(rows))
+	for _, row := range rows {
+		out[id(row)] = row
 	}
 	return out
 }

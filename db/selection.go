@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype/zeronull"
 	"github.com/uptrace/bun/dialect/pgdialect"
 	"github.com/uptrace/bun/schema"
@@ -91,6 +92,18 @@ func (s selection[T]) read(ctx context.Context, d *DB, from string, args ...any)
 	if err != nil {
 		return nil, err
 	}
+	return s.scan(rows)
+}
+
+// queue is read for a batch, which takes one round trip for all.
+func (s selection[T]) queue(batch *pgx.Batch, into *[]*T, from string, args ...any) {
+	batch.Queue("SELECT "+s.columns+" "+from, args...).Query(func(rows pgx.Rows) (err error) {
+		*into, err = s.scan(rows)
+		return err
+	})
+}
+
+func (s selection[T]) scan(rows pgx.Rows) ([]*T, error) {
 	defer rows.Close()
 	var out []*T
 	var into []any
@@ -104,18 +117,6 @@ func (s selection[T]) read(ctx context.Context, d *DB, from string, args ...any)
 		out = append(out, model)
 	}
 	return out, rows.Err()
-}
-
-// one is read for a row that has to be there, else ErrNotFound.
-func (s selection[T]) one(ctx context.Context, d *DB, from string, args ...any) (*T, error) {
-	found, err := s.read(ctx, d, from, args...)
-	if err == nil && len(found) == 0 {
-		err = ErrNotFound
-	}
-	if err != nil {
-		return nil, err
-	}
-	return found[0], nil
 }
 
 // destinations makes the models of the parts, and appends where their columns go.

@@ -34,9 +34,7 @@ func (d *DB) Tasks(ctx context.Context, repo int64, p Page) ([]*TaskView, Listed
 		streams: []*bun.SelectQuery{
 			d.NewSelect().Model((*Task)(nil)).Where("task.repo_id = ?", repo),
 		},
-		total: func(ctx context.Context, withBlocks bool) (length, error) {
-			return d.kept(ctx, listCount{list: "tasks", repoID: repo}, withBlocks)
-		},
+		kept: &listCount{list: "tasks", repoID: repo},
 	}
 	ids, l, err := s.page(ctx, d, p)
 	if err != nil {
