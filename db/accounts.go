@@ -3,7 +3,6 @@ package db
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -94,11 +93,7 @@ func (d *DB) OwnerByID(ctx context.Context, id int64) (*Owner, error) {
 }
 
 func (d *DB) owner(ctx context.Context, where string, arg any) (*Owner, error) {
-	o := &Owner{}
-	err := d.NewSelect().Conn(d.given(arg)).Model(o).Where(where).Scan(ctx)
-	if errors.Is(err, sql.ErrNoRows) {
-		err = ErrNotFound
-	}
+	o, err := accounts.one(ctx, d, fromOwners+"WHERE "+where, arg)
 	if err != nil {
 		return nil, fmt.Errorf("account %v: %w", arg, err)
 	}
@@ -112,6 +107,9 @@ var ownerColumns = []string{
 }
 
 var shownOwners = selectionOf[Owner](part{alias: "owner", columns: ownerColumns})
+
+// accounts are owners who may prove that they are.
+var accounts = selectionOf[Owner](part{alias: "owner", columns: append([]string{"password_hash"}, ownerColumns...)})
 
 const fromOwners = "FROM owners AS owner "
 

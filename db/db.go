@@ -32,6 +32,9 @@ type DB struct {
 // prepared says of a statement that it is worth preparing: its text is fixed. It is the pool's default.
 const prepared = pgx.QueryExecModeCacheStatement
 
+// planned says of a statement that it has to be planned each time, because the right index depends on the values in its text.
+const planned = pgx.QueryExecModeSimpleProtocol
+
 // Options bound the use of one database by one process.
 type Options struct {
 	// MaxConns is the most connections of each pool, at least MinConns; 0 means 16.

@@ -63,13 +63,15 @@ func (d *DB) Jobs(ctx context.Context, f JobFilter) ([]*JobView, Listed, error) 
 }
 
 func (d *DB) findJobs(ctx context.Context, f JobFilter) ([]int64, Listed, error) {
-	all := func() *bun.SelectQuery { return f.apply(d.NewSelect().Model((*Job)(nil))) }
+	all := func() *bun.SelectQuery { return f.apply(d.NewSelect().Model((*Job)(nil)), literal) }
 	s := seek{key: "job.id", desc: f.Descending, kept: f.kept(), rows: all}
-	s.streams = byStatus(f.Statuses, func(statuses []ci.Status) *bun.SelectQuery {
-		part := f
-		part.Statuses = statuses
-		return part.apply(d.NewSelect().Model((*Job)(nil)))
-	})
+	s.streams = func(b bind) []*bun.SelectQuery {
+		return byStatus(f.Statuses, func(statuses []ci.Status) *bun.SelectQuery {
+			part := f
+			part.Statuses = statuses
+			return part.apply(d.NewSelect().Model((*Job)(nil)), b)
+		})
+	}
 	return s.page(ctx, d, f.Page)
 }
 
@@ -81,10 +83,10 @@ func (f JobFilter) kept() *listCount {
 	return &listCount{list: "jobs", repoID: f.RepoID, ownerID: f.OwnerID, statuses: f.Statuses}
 }
 
-func (f JobFilter) apply(q *bun.SelectQuery) *bun.SelectQuery {
+func (f JobFilter) apply(q *bun.SelectQuery, b bind) *bun.SelectQuery {
 	where := func(set bool, condition string, arg any) {
 		if set {
-			q = q.Where(condition, arg)
+			q = q.Where(condition, b(arg))
 		}
 	}
 	q = q.Where("NOT job.is_hidden")
@@ -92,7 +94,7 @@ func (f JobFilter) apply(q *bun.SelectQuery) *bun.SelectQuery {
 	where(f.OwnerID != 0, "job.owner_id = ?", f.OwnerID)
 	where(f.RunID != 0, "job.run_id = ?", f.RunID)
 	where(f.Attempt != 0, "job.attempt = ?", f.Attempt)
-	q = whereStatus(q, "job.status", f.Statuses)
+	q = whereStatus(q, "job.status", f.Statuses, b)
 	return q
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/uptrace/bun"
 
 	"github.com/pawl-ci/pawl/internal/ci"
@@ -46,13 +47,14 @@ type block struct {
 
 // kept reads the length of a list, and if asked the blocks: what was folded, and what has changed since.
 func (d *DB) kept(ctx context.Context, c listCount, withBlocks bool) (length, error) {
-	var args []any
-	text := c.query(withBlocks, func(arg any) string {
-		args = append(args, arg)
-		return fmt.Sprintf("$%d", len(args))
-	})
+	var given parameters
+	text := c.query(withBlocks, given.bind)
 	l := length{blockBits: c.blockBits()}
-	if err := d.NewRaw(text).Conn(d.given(args...)).Scan(ctx, &l.blocks); err != nil {
+	rows, err := d.Pool.Query(ctx, text, append([]any{prepared}, given...)...)
+	if err == nil {
+		l.blocks, err = pgx.CollectRows(rows, pgx.RowToStructByPos[block])
+	}
+	if err != nil {
 		return l, fmt.Errorf("count of %s: %w", c.list, err)
 	}
 	for _, b := range l.blocks {
@@ -64,9 +66,9 @@ func (d *DB) kept(ctx context.Context, c listCount, withBlocks bool) (length, er
 	return l, nil
 }
 
-// query adds up the blocks of a list, or its row for all of them, which is under block -1. Whoever calls it says how a value
-// stands in the text.
-func (c listCount) query(withBlocks bool, value func(any) string) string {
+// query adds up the blocks of a list, or its row for all of them, which is under block -1.
+func (c listCount) query(withBlocks bool, b bind) string {
+	value := func(v any) string { return fmt.Sprint(b(v)) }
 	list, filter := value(c.list), c.filter(value)
 	folded, changed, block := " AND scope = 'all' AND scope_id = 0", "", "block"
 	switch {
@@ -85,11 +87,6 @@ func (c listCount) query(withBlocks bool, value func(any) string) string {
 	return "SELECT block, sum(n)::bigint AS n FROM (SELECT block, n FROM list_counts WHERE list = " + list + folded + filter +
 		" UNION ALL SELECT " + block + ", n FROM list_deltas WHERE list = " + list + changed + filter +
 		") AS c GROUP BY block HAVING sum(n) <> 0 ORDER BY block"
-}
-
-// text is the query of the whole list with the values in it.
-func (c listCount) text(d *DB) string {
-	return c.query(false, func(value any) string { return d.QueryGen().FormatQuery("?", value) })
 }
 
 // isOneIndex tells whether an index has the entries of the list, and no others.

@@ -2,11 +2,11 @@ package db
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/uptrace/bun"
 )
 
@@ -61,28 +61,41 @@ func (r *Repository) isPublicTo(user *Owner) bool {
 	}
 }
 
+// repositoryFor and ownerFor are what a request names, and what connects a user with it.
+type (
+	repositoryFor struct {
+		Repository *Repository
+		Standing   *Standing
+	}
+	ownerFor struct {
+		Owner    *Owner
+		Standing *Standing
+	}
+)
+
+var (
+	repositoriesFor = selectionOf[repositoryFor](
+		part{alias: "repository", field: "Repository", columns: repositoryColumns},
+		part{alias: "owner", field: "Repository.Owner", columns: ownerColumns},
+		part{alias: "standing", field: "Standing", columns: []string{"role", "collaborator"}},
+	)
+	ownersFor = selectionOf[ownerFor](
+		part{alias: "owner", field: "Owner", columns: ownerColumns},
+		part{alias: "standing", field: "Standing", columns: []string{"role"}},
+	)
+)
+
 // RepositoryFor returns a repository with its owner, by the names of both in whatever case, and the standing of a
 // user there; user 0 is nobody. ErrNotFound if there is none.
 func (d *DB) RepositoryFor(ctx context.Context, owner, name string, user int64) (*Repository, Standing, error) {
-	var row struct {
-		Repository `bun:",extend"`
-
-		Role   string `bun:",scanonly"`
-		Shared string `bun:",scanonly"`
-	}
-	err := d.NewSelect().Conn(d.given(strings.ToLower(owner), strings.ToLower(name), user)).
-		Model(&row).Relation("Owner").ColumnExpr("repository.*").
-		ColumnExpr("coalesce((SELECT role FROM org_members WHERE org_id = repository.owner_id AND user_id = $3), '') AS role").
-		ColumnExpr("coalesce((SELECT permission FROM collaborators WHERE repo_id = repository.id AND user_id = $3), '') AS shared").
-		Where("repository.lower_name = $2").Where("repository.owner_id = (SELECT id FROM owners WHERE lower_login = $1)").
-		Scan(ctx)
-	if errors.Is(err, sql.ErrNoRows) {
-		err = ErrNotFound
-	}
+	found, err := repositoriesFor.one(ctx, d, fromRepositories+`CROSS JOIN LATERAL (SELECT
+			coalesce((SELECT role FROM org_members WHERE org_id = owner.id AND user_id = $3), '') AS role,
+			coalesce((SELECT permission FROM collaborators WHERE repo_id = repository.id AND user_id = $3), '') AS collaborator) AS standing
+		WHERE owner.lower_login = $1 AND repository.lower_name = $2`, strings.ToLower(owner), strings.ToLower(name), user)
 	if err != nil {
 		return nil, Standing{}, fmt.Errorf("repository %s/%s: %w", owner, name, err)
 	}
-	return &row.Repository, Standing{Role: OrgRole(row.Role), Collaborator: Permission(row.Shared)}, nil
+	return found.Repository, *found.Standing, nil
 }
 
 // OwnerFor returns the user or organization of a name, in whatever case, and the role of a user there, empty for none; user 0 is
@@ -91,21 +104,13 @@ func (d *DB) OwnerFor(ctx context.Context, login string, user int64) (*Owner, Or
 	if bot := ActionsBot(); strings.EqualFold(login, bot.Login) {
 		return bot, "", nil
 	}
-	var row struct {
-		Owner `bun:",extend"`
-
-		Role string `bun:",scanonly"`
-	}
-	err := d.NewSelect().Conn(d.given(strings.ToLower(login), user)).Model(&row).ColumnExpr("owner.*").
-		ColumnExpr("coalesce((SELECT role FROM org_members WHERE org_id = owner.id AND user_id = $2), '') AS role").
-		Where("owner.lower_login = $1").Scan(ctx)
-	if errors.Is(err, sql.ErrNoRows) {
-		err = ErrNotFound
-	}
+	found, err := ownersFor.one(ctx, d, fromOwners+`CROSS JOIN LATERAL (SELECT
+			coalesce((SELECT role FROM org_members WHERE org_id = owner.id AND user_id = $2), '') AS role) AS standing
+		WHERE owner.lower_login = $1`, strings.ToLower(login), user)
 	if err != nil {
 		return nil, "", fmt.Errorf("account %s: %w", login, err)
 	}
-	return &row.Owner, OrgRole(row.Role), nil
+	return found.Owner, found.Standing.Role, nil
 }
 
 // readableBy limits a query of repositories to those that a user may read; it is the form in SQL of Repository.Access.
@@ -139,9 +144,8 @@ func (d *DB) RemoveCollaborator(ctx context.Context, repo, user int64) error {
 // OrgRole returns the role of a user in an organization, empty for none.
 func (d *DB) OrgRole(ctx context.Context, org, user int64) (OrgRole, error) {
 	var role OrgRole
-	err := d.NewSelect().Conn(d.given(org, user)).Model((*OrgMember)(nil)).Column("role").Where("org_id = $1").Where("user_id = $2").
-		Scan(ctx, &role)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	err := d.Pool.QueryRow(ctx, `SELECT role FROM org_members WHERE org_id = $1 AND user_id = $2`, prepared, org, user).Scan(&role)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return "", fmt.Errorf("role in organization: %w", err)
 	}
 	return role, nil

@@ -2,8 +2,6 @@ package db
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -39,21 +37,22 @@ func (d *DB) CreateRepository(ctx context.Context, r *Repository, create func(co
 
 // RepositoryByID returns a repository with its owner. ErrNotFound if there is none.
 func (d *DB) RepositoryByID(ctx context.Context, id int64) (*Repository, error) {
-	r := &Repository{}
-	err := d.NewSelect().Conn(d.given(id)).Model(r).Relation("Owner").Where("repository.id = $1").Scan(ctx)
-	if errors.Is(err, sql.ErrNoRows) {
-		err = ErrNotFound
-	}
+	r, err := shownRepositories.one(ctx, d, fromRepositories+"WHERE repository.id = $1", id)
 	if err != nil {
 		return nil, fmt.Errorf("repository %d: %w", id, err)
 	}
 	return r, nil
 }
 
-var shownRepositories = selectionOf[Repository](part{alias: "repository", columns: []string{
+var repositoryColumns = []string{
 	"id", "owner_id", "name", "lower_name", "description", "is_private", "default_branch", "is_empty", "clone_url", "run_counter",
 	"created_at", "updated_at", "paused_at", "paused_by", "approval", "log_retention_days", "failed_log_retention_days", "run_retention_days",
-}}, part{alias: "owner", field: "Owner", columns: ownerColumns})
+}
+
+// shownRepositories reads repositories with their owners.
+var shownRepositories = selectionOf[Repository](
+	part{alias: "repository", columns: repositoryColumns}, part{alias: "owner", field: "Owner", columns: ownerColumns},
+)
 
 const fromRepositories = "FROM repositories AS repository JOIN owners AS owner ON owner.id = repository.owner_id "
 

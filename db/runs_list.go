@@ -74,13 +74,15 @@ func (d *DB) findRuns(ctx context.Context, f RunFilter) ([]int64, Listed, error)
 	if f.RepoID != 0 {
 		key = "run.run_number"
 	}
-	all := func() *bun.SelectQuery { return f.apply(d.NewSelect().Model((*Run)(nil))) }
+	all := func() *bun.SelectQuery { return f.apply(d.NewSelect().Model((*Run)(nil)), literal) }
 	s := seek{key: key, desc: true, kept: f.kept(), rows: all}
-	s.streams = byStatus(f.Statuses, func(statuses []ci.Status) *bun.SelectQuery {
-		part := f
-		part.Statuses = statuses
-		return part.apply(d.NewSelect().Model((*Run)(nil)))
-	})
+	s.streams = func(b bind) []*bun.SelectQuery {
+		return byStatus(f.Statuses, func(statuses []ci.Status) *bun.SelectQuery {
+			part := f
+			part.Statuses = statuses
+			return part.apply(d.NewSelect().Model((*Run)(nil)), b)
+		})
+	}
 	return s.page(ctx, d, f.Page)
 }
 
@@ -96,23 +98,23 @@ func (f RunFilter) kept() *listCount {
 	}
 }
 
-func (f RunFilter) apply(q *bun.SelectQuery) *bun.SelectQuery {
+func (f RunFilter) apply(q *bun.SelectQuery, b bind) *bun.SelectQuery {
 	where := func(set bool, condition string, arg any) {
 		if set {
-			q = q.Where(condition, arg)
+			q = q.Where(condition, b(arg))
 		}
 	}
 	where(f.RepoID != 0, "run.repo_id = ?", f.RepoID)
 	where(f.OwnerID != 0, "run.owner_id = ?", f.OwnerID)
 	where(f.WorkflowFile != "", "run.workflow_file = ?", f.WorkflowFile)
 	if f.SourceRepoID != nil {
-		q = q.Where("run.source_repo_id = ?", *f.SourceRepoID)
+		q = q.Where("run.source_repo_id = ?", b(*f.SourceRepoID))
 	}
 	where(f.Event != "", "run.event = ?", f.Event)
 	where(f.Ref != "", "run.ref = ?", f.Ref)
 	where(f.SHA != "", "run.sha = ?", f.SHA)
 	where(f.ActorID != 0, "run.actor_id = ?", f.ActorID)
-	q = whereStatus(q, "run.status", f.Statuses)
+	q = whereStatus(q, "run.status", f.Statuses, b)
 	return q
 }
 

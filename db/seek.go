@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/uptrace/bun"
 
 	"github.com/pawl-ci/pawl/internal/ci"
@@ -17,7 +18,7 @@ import (
 type seek struct {
 	// streams are the queries whose rows together are the list; each can be read in the order of an index. They select
 	// nothing yet.
-	streams []*bun.SelectQuery
+	streams func(bind) []*bun.SelectQuery
 	// key is the column that orders the list, in which no two entries are equal.
 	key string
 	// kept is the count that is kept of the list; nil if none is.
@@ -25,6 +26,19 @@ type seek struct {
 	// rows are all of the list, to be counted where no count is kept.
 	rows func() *bun.SelectQuery
 	desc bool
+}
+
+// bind says how a value stands in the text of a query: by itself, or as a parameter.
+type bind func(value any) any
+
+func literal(value any) any { return value }
+
+// parameters has values stand as $1, $2, … and collects them.
+type parameters []any
+
+func (p *parameters) bind(value any) any {
+	*p = append(*p, value)
+	return bun.Safe(fmt.Sprintf("$%d", len(*p)))
 }
 
 // cut is the part of a seek to be read. Without a limit it is everything after the offset.
@@ -56,29 +70,37 @@ func (s seek) page(ctx context.Context, d *DB, p Page) ([]int64, Listed, error) 
 // first counts the list and reads its first page in one statement. That is for lists whose end is found at once, because
 // nothing has to be passed over on the way, or else as fast as they are counted.
 func (s seek) first(ctx context.Context, d *DB, p Page) ([]int64, Listed, error) {
-	var found struct {
-		Total int
-		Keys  []int64 `bun:",array"`
-	}
+	var keys []int64
+	var total int
 	// One more tells whether others follow.
-	q := d.NewSelect().ColumnExpr("ARRAY(?) AS keys", s.query(d, cut{limit: p.Limit + 1, desc: s.desc}))
-	if s.kept == nil {
-		q = q.ColumnExpr("(?) AS total", d.countUpTo(s.rows()))
-	} else {
-		q = q.ColumnExpr("coalesce((SELECT sum(n) FROM (?) AS kept), 0) AS total", bun.Safe(s.kept.text(d)))
+	page := cut{limit: p.Limit + 1, desc: s.desc}
+	if s.kept != nil {
+		// There is one right index whatever the values are, so that it need not be looked for each time.
+		var given parameters
+		q := d.NewSelect().ColumnExpr("ARRAY(?)", s.query(d, page, given.bind)).
+			ColumnExpr("coalesce((SELECT sum(n) FROM (?) AS kept), 0)::bigint", bun.Safe(s.kept.query(false, given.bind)))
+		err := d.Pool.QueryRow(ctx, q.String(), append([]any{prepared}, given...)...).Scan(&keys, &total)
+		return keys[:min(len(keys), p.Limit)], Listed{Total: total}, wrapSeek(err)
 	}
-	if err := q.Scan(ctx, &found); err != nil {
-		return nil, Listed{}, fmt.Errorf("seek: %w", err)
+	q := d.NewSelect().ColumnExpr("ARRAY(?)", s.query(d, page, literal)).ColumnExpr("(?)", d.countUpTo(s.rows()))
+	if err := d.Pool.QueryRow(ctx, q.String(), planned).Scan(&keys, &total); err != nil {
+		return nil, Listed{}, wrapSeek(err)
 	}
-	l := Listed{Total: found.Total}
-	if s.kept == nil {
-		l = limited(found.Total).Listed
-	}
-	keys := found.Keys[:min(len(found.Keys), p.Limit)]
-	if l.Partial && len(found.Keys) > p.Limit {
-		l.Next = keys[len(keys)-1]
+	l := limited(total).Listed
+	if len(keys) > p.Limit {
+		keys = keys[:p.Limit]
+		if l.Partial {
+			l.Next = keys[p.Limit-1]
+		}
 	}
 	return keys, l, nil
+}
+
+func wrapSeek(err error) error {
+	if err != nil {
+		return fmt.Errorf("seek: %w", err)
+	}
+	return nil
 }
 
 // total counts the list, and for a page far from its beginning the blocks.
@@ -155,21 +177,23 @@ func (s seek) onward(ctx context.Context, d *DB, c cut, l Listed) ([]int64, List
 }
 
 func (s seek) read(ctx context.Context, d *DB, c cut) ([]int64, error) {
-	var found []int64
-	if err := s.query(d, c).Scan(ctx, &found); err != nil {
-		return nil, fmt.Errorf("seek: %w", err)
+	rows, err := d.Pool.Query(ctx, s.query(d, c, literal).String(), planned)
+	if err != nil {
+		return nil, wrapSeek(err)
 	}
-	return found, nil
+	found, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	return found, wrapSeek(err)
 }
 
 // query merges the streams. Each has an order and a limit of its own, from which Postgres sees that it need read no more
 // of an index than that.
-func (s seek) query(d *DB, c cut) *bun.SelectQuery {
-	if len(s.streams) == 1 {
-		return c.apply(s.streams[0].ColumnExpr(s.key), s.key).Offset(c.offset).Limit(c.limit)
+func (s seek) query(d *DB, c cut, b bind) *bun.SelectQuery {
+	parts := s.streams(b)
+	if len(parts) == 1 {
+		return c.apply(parts[0].ColumnExpr(s.key), s.key).Offset(c.offset).Limit(c.limit)
 	}
-	streams := make([]any, len(s.streams))
-	for i, q := range s.streams {
+	streams := make([]any, len(parts))
+	for i, q := range parts {
 		q = c.apply(q.ColumnExpr(s.key+" AS key"), s.key)
 		if c.limit > 0 {
 			q = q.Limit(c.offset + c.limit)
@@ -212,14 +236,14 @@ func distinct[T cmp.Ordered](values []T) []T {
 }
 
 // whereStatus leaves the rows of some statuses, or of all when none is named.
-func whereStatus(q *bun.SelectQuery, column string, statuses []ci.Status) *bun.SelectQuery {
+func whereStatus(q *bun.SelectQuery, column string, statuses []ci.Status, b bind) *bun.SelectQuery {
 	switch len(statuses) {
 	case 0:
 		return q
 	case 1:
-		return q.Where(column+" = ?", statuses[0].String())
+		return q.Where(column+" = ?", b(statuses[0].String()))
 	default:
-		return q.Where(column+" = ANY(?)", statusArray(statuses))
+		return q.Where(column+" = ANY(?)", b(statusArray(statuses)))
 	}
 }
 

@@ -95,6 +95,18 @@ func (s selection[T]) read(ctx context.Context, d *DB, from string, args ...any)
 	return s.scan(rows)
 }
 
+// one is read for a row that has to be there, else ErrNotFound.
+func (s selection[T]) one(ctx context.Context, d *DB, from string, args ...any) (*T, error) {
+	found, err := s.read(ctx, d, from, args...)
+	if err == nil && len(found) == 0 {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	return found[0], nil
+}
+
 // queue is read for a batch, which takes one round trip for all.
 func (s selection[T]) queue(batch *pgx.Batch, into *[]*T, from string, args ...any) {
 	batch.Queue("SELECT "+s.columns+" "+from, args...).Query(func(rows pgx.Rows) (err error) {

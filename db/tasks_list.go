@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/uptrace/bun"
 )
 
@@ -18,7 +19,7 @@ type TaskView struct {
 	Event     string
 	Title     string
 	Ref       string
-	SHA       string `bun:"sha"`
+	SHA       string
 	File      string
 	ClaimedAt time.Time
 	// UpdatedAt is when its runner was heard last, or its end.
@@ -31,8 +32,8 @@ type TaskView struct {
 func (d *DB) Tasks(ctx context.Context, repo int64, p Page) ([]*TaskView, Listed, error) {
 	s := seek{
 		key: "task.id", desc: true,
-		streams: []*bun.SelectQuery{
-			d.NewSelect().Model((*Task)(nil)).Where("task.repo_id = ?", repo),
+		streams: func(b bind) []*bun.SelectQuery {
+			return []*bun.SelectQuery{d.NewSelect().Model((*Task)(nil)).Where("task.repo_id = ?", b(repo))}
 		},
 		kept: &listCount{list: "tasks", repoID: repo},
 	}
@@ -48,12 +49,14 @@ func (d *DB) Tasks(ctx context.Context, repo int64, p Page) ([]*TaskView, Listed
 }
 
 func (d *DB) taskViews(ctx context.Context, ids []int64) ([]*TaskView, error) {
-	var tasks []*TaskView
-	err := d.NewSelect().Conn(d.given(ids)).TableExpr("tasks AS t").
-		ColumnExpr("t.id, t.run_id, t.status, j.name AS job_name, r.run_number, r.event, r.title, r.ref, r.sha, r.workflow_file AS file").
-		ColumnExpr("t.claimed_at, coalesce(t.stopped_at, t.heartbeat_at) AS updated_at, coalesce(a.started_at, t.claimed_at) AS run_started_at").
-		Join("JOIN jobs AS j ON j.id = t.job_id").Join("JOIN runs AS r ON r.id = t.run_id").Join("JOIN attempts AS a ON a.id = t.attempt_id").
-		Where("t.id = ANY($1)").OrderExpr("t.id DESC").Scan(ctx, &tasks)
+	rows, err := d.Pool.Query(ctx, `SELECT t.id, t.run_id, t.status, j.name, r.run_number, r.event, r.title, r.ref, r.sha, r.workflow_file,
+			t.claimed_at, coalesce(t.stopped_at, t.heartbeat_at), coalesce(a.started_at, t.claimed_at)
+		FROM tasks t JOIN jobs j ON j.id = t.job_id JOIN runs r ON r.id = t.run_id JOIN attempts a ON a.id = t.attempt_id
+		WHERE t.id = ANY($1) ORDER BY t.id DESC`, prepared, ids)
+	if err != nil {
+		return nil, fmt.Errorf("list tasks: %w", err)
+	}
+	tasks, err := pgx.CollectRows(rows, pgx.RowToAddrOfStructByPos[TaskView])
 	if err != nil {
 		return nil, fmt.Errorf("list tasks: %w", err)
 	}
