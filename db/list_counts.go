@@ -14,13 +14,6 @@ import (
 // CountLimit is how far a list is counted that is filtered by what no count is kept of. GitHub returns no more of such a list.
 const CountLimit = 1_000
 
-// The keys of a list are counted in blocks of a power of two (list_block in the migrations).
-const (
-	blockBits       = 14 // by id, in the lists of an owner and of all
-	repoBlockBits   = 16 // by id, in the lists of a repository
-	numberBlockBits = 14 // by run number
-)
-
 // listCount names a list whose length is kept. Zero fields select all.
 type listCount struct {
 	list            string
@@ -29,20 +22,6 @@ type listCount struct {
 	event           string
 	workflowFile    string
 	sourceRepoID    *int64
-}
-
-// length is how long a list is, and where its entries are.
-type length struct {
-	Listed
-	// blocks are those that have entries, by number; nil where nothing is known of them.
-	blocks    []block
-	blockBits int
-}
-
-// block counts the entries with keys from Block << blockBits on, and below those of the next one.
-type block struct {
-	Block int64
-	N     int
 }
 
 // kept reads the length of a list, and if asked the blocks: what was folded, and what has changed since.
@@ -120,17 +99,6 @@ func (c listCount) filter(value func(any) string) string {
 		out.WriteString(" AND source_repo_id = " + value(*c.sourceRepoID))
 	}
 	return out.String()
-}
-
-func (c listCount) blockBits() int {
-	switch {
-	case c.repoID == 0:
-		return blockBits
-	case c.list == "runs":
-		return numberBlockBits
-	default:
-		return repoBlockBits
-	}
 }
 
 // counted counts what a query selects, up to CountLimit.

@@ -28,19 +28,6 @@ type seek struct {
 	desc bool
 }
 
-// bind says how a value stands in the text of a query: by itself, or as a parameter.
-type bind func(value any) any
-
-func literal(value any) any { return value }
-
-// parameters has values stand as $1, $2, … and collects them.
-type parameters []any
-
-func (p *parameters) bind(value any) any {
-	*p = append(*p, value)
-	return bun.Safe(fmt.Sprintf("$%d", len(*p)))
-}
-
 // cut is the part of a seek to be read. Without a limit it is everything after the offset.
 type cut struct {
 	after         int64 // the key of the entry before; 0 for none
@@ -124,42 +111,6 @@ func (s seek) within(ctx context.Context, d *DB, p Page, l length) ([]int64, err
 		slices.Reverse(found)
 	}
 	return found, err
-}
-
-// farPage is from how many entries before a page on it is worth asking for the blocks.
-const farPage = 4096
-
-// nearest finds the place from which the fewest entries have to be passed over to get to a page: an end of the list, or of
-// a block, before the page or behind it. From behind, the page is read backwards.
-func (l length) nearest(offset, limit int, desc bool) cut {
-	before, behind := cut{offset: offset, limit: limit, desc: desc}, cut{offset: l.Total - offset - limit, limit: limit, desc: !desc}
-	passed := 0
-	for i := range l.blocks {
-		b := l.blocks[i]
-		if desc {
-			b = l.blocks[len(l.blocks)-1-i]
-		}
-		if passed <= offset {
-			before.offset, before.after = offset-passed, b.edge(l.blockBits, desc)
-		}
-		passed += b.N
-		if passed >= offset+limit {
-			behind.offset, behind.after = passed-offset-limit, b.edge(l.blockBits, !desc)
-			break
-		}
-	}
-	if behind.offset < before.offset {
-		return behind
-	}
-	return before
-}
-
-// edge is the key just outside of a block: above it for who comes from there, else below.
-func (b block) edge(bits int, fromAbove bool) int64 {
-	if fromAbove {
-		return (b.Block + 1) << bits
-	}
-	return b.Block<<bits - 1
 }
 
 // onward reads one entry more than asked for, to know whether others follow.
