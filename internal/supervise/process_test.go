@@ -119,12 +119,14 @@ func TestRestartAfterKill(t *testing.T) {
 }
 
 func TestRestartsAgainAndAgain(t *testing.T) {
-	opt, pids := shell(t, "exit 0")
+	// The first one must not end by itself: that may be before it counts as started.
+	opt, pids := shell(t, "exec sleep 600")
 	start(t, opt)
 	seen := map[int]bool{}
 	for len(seen) < 4 {
 		if pid := receive(t, pids); pid != 0 {
 			seen[pid] = true
+			require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
 		}
 	}
 }
