@@ -68,15 +68,15 @@ func (c listCount) query(withBlocks bool, b bind) string {
 		") AS c GROUP BY block HAVING sum(n) <> 0 ORDER BY block"
 }
 
-// isOneIndex tells whether an index has the entries of the list, and no others.
+// isOneIndex tells whether an index has the entries of the list, and no others. None begins with the source of scoped workflows.
 func (c listCount) isOneIndex() bool {
 	filters := 0
-	for _, filtered := range []bool{len(c.statuses) > 0, c.event != "", c.workflowFile != "", c.sourceRepoID != nil} {
+	for _, filtered := range []bool{len(c.statuses) > 0, c.event != "", c.workflowFile != ""} {
 		if filtered {
 			filters++
 		}
 	}
-	return filters < 2
+	return filters < 2 && c.sourceRepoID == nil
 }
 
 // filter names each value by itself: of a parameter that is a list, Postgres would have to guess the length.

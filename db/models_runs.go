@@ -50,6 +50,7 @@ type Run struct {
 	// LogsExpiredAt is when the logs of all its attempts have expired.
 	LogsExpiredAt time.Time `bun:",nullzero"`
 
+	// Latest is its latest attempt, in lists.
 	Latest *Attempt `bun:"rel:has-one,join:id=run_id,join:attempt=number"`
 }
 

@@ -258,3 +258,24 @@ func TestPlansOfListsBesideRuns(t *testing.T) {
 		require.Empty(t, explain(t, d, query).faults(false), query)
 	}
 }
+
+// Where a search for the end of a list could go through others, the count tells that there is nothing to be found.
+func TestEmptyListsAreNotSearched(t *testing.T) {
+	f := newFixture(t)
+	f.run(t, job("a"))
+	asked := &recorder{}
+	watched := asked.listenTo(t, f.DB)
+	source := int64(77)
+	for name, filter := range map[string]db.RunFilter{
+		"source":           {SourceRepoID: &source},
+		"status and event": {Statuses: []ci.Status{ci.StatusFailure}, Event: "schedule"},
+	} {
+		filter.RepoID, filter.Page = f.repo.ID, db.Page{Limit: 50}
+		asked.queries = nil
+		_, l, err := watched.Runs(t.Context(), filter)
+		require.NoError(t, err)
+		require.Zero(t, l.Total)
+		require.Len(t, asked.queries, 1, name)
+		require.NotContains(t, asked.queries[0], `"runs"`, name)
+	}
+}

@@ -168,11 +168,13 @@ func (d *DB) viewRuns(ctx context.Context, withRepositories bool, condition stri
 	var runs []*Run
 	var owners []*Owner
 	var repositories []*Repository
-	batch, where := &pgx.Batch{}, fromRuns+"WHERE "+condition
-	latestRuns.queue(batch, &runs, where, args...)
-	shownOwners.queue(batch, &owners, fromOwners+"WHERE owner.id IN (SELECT unnest(ARRAY[run.actor_id, attempt.trigger_user_id]) "+where+")", args...)
+	batch, where := &pgx.Batch{}, "WHERE "+condition
+	latestRuns.queue(batch, &runs, fromRuns+where, args...)
+	// Those of all attempts, because another one may have become the latest since the statement before.
+	shownOwners.queue(batch, &owners, fromOwners+`WHERE owner.id IN (SELECT unnest(ARRAY[run.actor_id, attempt.trigger_user_id])
+		FROM runs AS run JOIN attempts AS attempt ON attempt.run_id = run.id `+where+")", args...)
 	if withRepositories {
-		shownRepositories.queue(batch, &repositories, fromRepositories+"WHERE repository.id IN (SELECT run.repo_id "+where+")", args...)
+		shownRepositories.queue(batch, &repositories, fromRepositories+"WHERE repository.id IN (SELECT run.repo_id FROM runs AS run "+where+")", args...)
 	}
 	if err := d.Pool.SendBatch(ctx, batch).Close(); err != nil {
 		return nil, fmt.Errorf("runs: %w", err)

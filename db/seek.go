@@ -194,7 +194,7 @@ func whereStatus(q *bun.SelectQuery, column string, statuses []ci.Status, b bind
 	case 1:
 		return q.Where(column+" = ?", b(statuses[0].String()))
 	default:
-		return q.Where(column+" = ANY(?)", b(statusArray(statuses)))
+		return q.Where(column+" = ANY(?)", statusArray(statuses)) // only where it is counted, and that is not prepared
 	}
 }
 
