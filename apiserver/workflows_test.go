@@ -2,12 +2,15 @@ package apiserver_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/pawl-ci/pawl/internal/ci"
 )
 
 func TestWorkflows(t *testing.T) {
@@ -50,7 +53,10 @@ func TestDispatch(t *testing.T) {
 	r := newRig(t)
 	anna := r.user("anna")
 	repo := anna.pushed("demo")
-	anna.push(repo, "plain", map[string]string{".gitea/workflows/pushonly.yml": "on: push\njobs: {a: {runs-on: x, steps: [{run: x}]}}\n"})
+	anna.push(repo, "plain", map[string]string{
+		".gitea/workflows/pushonly.yml": "on: push\njobs: {a: {runs-on: x, steps: [{run: x}]}}\n",
+		".gitea/workflows/broken.yml":   "on: workflow_dispatch\njobs: nothing\n",
+	})
 	path := repoPath(repo, "/actions/workflows/ci.yml/dispatches")
 	details := path + "?return_run_details=true"
 
@@ -65,6 +71,11 @@ func TestDispatch(t *testing.T) {
 	anna.do("POST", details, form, "Content-Type", "application/x-www-form-urlencoded").wants(http.StatusOK)
 	require.Equal(t, map[string]any{"who": "sun"}, r.inputs(r.latestRun(repo).Run.ID))
 
+	broken := repoPath(repo, "/actions/workflows/broken.yml/dispatches")
+	var many []string
+	for i := range ci.MaxInputs + 1 {
+		many = append(many, fmt.Sprintf(`"i%d":"x"`, i))
+	}
 	before := r.latestRun(repo).Run.ID
 	for _, tt := range []struct {
 		path, body string
@@ -87,6 +98,8 @@ func TestDispatch(t *testing.T) {
 		{repoPath(repo, "/actions/workflows/none.yml/dispatches"), `{"ref":"main"}`, 404, `workflow "none.yml" doesn't exist`},
 		{path, `{"ref":"plain"}`, 404, `workflow "ci.yml" doesn't exist`},
 		{repoPath(repo, "/actions/workflows/pushonly.yml/dispatches"), `{"ref":"plain"}`, 422, `workflow "pushonly.yml" has no workflow_dispatch trigger`},
+		{broken, `{"ref":"plain","inputs":{` + strings.Join(many, ",") + `}}`, 422, "[inputs]: there are 26 inputs; the limit is 25"},
+		{broken, `{"ref":"plain","inputs":{"a":"` + strings.Repeat("ä", ci.MaxInputChars+1) + `"}}`, 422, "[inputs]: the inputs have 65536 characters; the limit is 65535"},
 		{path + "?scoped_workflow_source_repo_id=99", `{"ref":"main"}`, 404, `workflow "ci.yml" doesn't exist`},
 	} {
 		anna.do("POST", tt.path, tt.body).refused(tt.status, tt.message)

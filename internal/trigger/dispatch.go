@@ -119,21 +119,20 @@ func (s *Service) findFile(ctx context.Context, repo *db.Repository, sha, name s
 	return git.File{}, fault.NotFound("workflow %q doesn't exist", name)
 }
 
-// resolveInputs fills in defaults and types, and makes the payload. A file that cannot be read has no inputs to
-// check: its run fails with the reason.
+// resolveInputs fills in defaults and types, and makes the payload. A file that cannot be read tells nothing of its inputs: its run
+// fails with the reason, and they need only not be too many or too long.
 func (s *Service) resolveInputs(ctx context.Context, e *event, r DispatchRequest) error {
+	if err := inputFault(workflowfile.CheckInputSize(r.Inputs)); err != nil {
+		return err
+	}
 	strings := r.Inputs
 	if w, err := s.parse(e.file); err == nil {
 		if !w.On.Has(eventDispatch) {
 			return fault.Unprocessable("workflow %q has no workflow_dispatch trigger", e.file.Name)
 		}
 		values, texts, err := w.ResolveInputs(r.Inputs)
-		var wrong *workflowfile.InputError
-		if errors.As(err, &wrong) {
-			return inputFault(wrong.Input, wrong.Message)
-		}
 		if err != nil {
-			return err
+			return inputFault(err)
 		}
 		if err := s.checkEnvironments(ctx, r.Repo, w.On.Dispatch.Inputs, texts); err != nil {
 			return err
@@ -150,13 +149,17 @@ func (s *Service) resolveInputs(ctx context.Context, e *event, r DispatchRequest
 	return nil
 }
 
-// inputFault names an input, or all of them.
-func inputFault(input, message string) error {
-	field := "inputs"
-	if input != "" {
-		field += "." + input
+// inputFault turns an InputError into what the client hears: it names an input, or all of them.
+func inputFault(err error) error {
+	var wrong *workflowfile.InputError
+	if !errors.As(err, &wrong) {
+		return err
 	}
-	return fault.Unprocessable("%s", message).In(field)
+	field := "inputs"
+	if wrong.Input != "" {
+		field += "." + wrong.Input
+	}
+	return fault.Unprocessable("%s", wrong.Message).In(field)
 }
 
 // checkEnvironments wants inputs of the type environment to name one of the repository, so that no misspelt name passes
@@ -172,7 +175,7 @@ func (s *Service) checkEnvironments(ctx context.Context, repo *db.Repository, in
 			return err
 		}
 		if !known {
-			return inputFault(in.Name, fmt.Sprintf("environment %q doesn't exist", name))
+			return inputFault(&workflowfile.InputError{Input: in.Name, Message: fmt.Sprintf("environment %q doesn't exist", name)})
 		}
 	}
 	return nil

@@ -30,7 +30,7 @@ func (e *InputError) Error() string {
 // The error is an *InputError: too many or too long inputs, a required one missing, a value that does not
 // fit its type or is not among the options.
 func (w *Workflow) ResolveInputs(given map[string]string) (values map[string]any, texts map[string]string, err error) {
-	if err := checkSize(given); err != nil {
+	if err := CheckInputSize(given); err != nil {
 		return nil, nil, err
 	}
 	values, texts = map[string]any{}, map[string]string{}
@@ -47,7 +47,9 @@ func (w *Workflow) ResolveInputs(given map[string]string) (values map[string]any
 	return values, texts, nil
 }
 
-func checkSize(given map[string]string) error {
+// CheckInputSize returns an *InputError for too many or too long inputs, whatever the file declares (ci.MaxInputs,
+// ci.MaxInputChars).
+func CheckInputSize(given map[string]string) error {
 	if len(given) > ci.MaxInputs {
 		return &InputError{Message: fmt.Sprintf("there are %d inputs; the limit is %d", len(given), ci.MaxInputs)}
 	}
