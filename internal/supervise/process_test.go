@@ -254,6 +254,7 @@ func TestAfterExitRunsBeforeRestart(t *testing.T) {
 	start(t, opt)
 	require.NoError(t, syscall.Kill(receive(t, pids), syscall.SIGKILL))
 	require.Equal(t, 0, receive(t, pids))
+	require.NotZero(t, receive(t, pids), "started again")
 	require.Len(t, exits, 1)
 }
 
