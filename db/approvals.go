@@ -55,10 +55,7 @@ func tellAttempts(ctx context.Context, tx pgx.Tx, query string, arg any) ([]RunR
 	if err != nil {
 		return nil, err
 	}
-	if err := bumpNews(ctx, tx, ids...); err != nil {
-		return nil, err
-	}
-	return runRefs(ctx, tx, ids)
+	return tell(ctx, tx, ids...)
 }
 
 // PendingReview is a job that waits for a reviewer, with what decides who may be it.

@@ -63,7 +63,7 @@ func TestNobodyWaitsInACircle(t *testing.T) {
 				name, err := c.act(ctx, random)
 				var pg *pgconn.PgError
 				if errors.As(err, &pg) && pg.Code == "40P01" {
-					t.Errorf("%s: %s, %s", name, pg.Message, pg.Where)
+					t.Errorf("%s: %s, %s: %s", name, pg.Message, pg.Where, pg.Detail)
 				}
 			}
 		})
@@ -124,8 +124,10 @@ func (c *crush) act(ctx context.Context, random *rand.Rand) (string, error) {
 		}
 		return "resume", c.ResumeRun(ctx, run.ID, 1, 1)
 	case 8:
-		paused := random.IntN(2) == 0
-		return "edit", c.EditRepository(ctx, c.repo.ID, db.RepositoryChange{Paused: &paused, By: 1})
+		paused, most := random.IntN(2) == 0, 1+random.IntN(9)
+		return "edit", c.EditRepository(ctx, c.repo.ID, db.RepositoryChange{
+			Paused: &paused, By: 1, SetLimit: random.IntN(2) == 0, Limit: &most,
+		})
 	case 9:
 		return "end", c.as(one.ID, func() error {
 			_, err := c.EndTask(ctx, one.ID, db.EndMode(random.IntN(2)), "why")
@@ -136,11 +138,13 @@ func (c *crush) act(ctx context.Context, random *rand.Rand) (string, error) {
 			return c.OfferAgain(ctx, db.OfferAgain{JobID: one.ID, Try: 2 + random.IntN(1<<20)})
 		})
 	case 11:
-		_, err := c.EnterGate(ctx, db.GateEntry{
-			RepoID: c.repo.ID, RunID: run.ID, AttemptID: one.AttemptID, JobID: []int64{0, one.ID}[random.IntN(2)],
-			Concurrency: ci.Concurrency{Group: "g", CancelInProgress: true},
+		return "enter", c.as(-run.ID, func() error {
+			_, err := c.EnterGate(ctx, db.GateEntry{
+				RepoID: c.repo.ID, RunID: run.ID, AttemptID: one.AttemptID, JobID: []int64{0, one.ID}[random.IntN(2)],
+				Concurrency: ci.Concurrency{Group: []string{"g", "h"}[random.IntN(2)], CancelInProgress: true},
+			})
+			return err
 		})
-		return "enter", err
 	case 12:
 		most := 1 + random.IntN(9)
 		return "limit", c.SetJobLimit(ctx, db.LimitRepository, c.repo.ID, &most)

@@ -33,11 +33,11 @@ const (
 func (d *DB) EndTask(ctx context.Context, job int64, mode EndMode, reason string) (OfferTask, error) {
 	var out OfferTask
 	err := d.inTx(ctx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `UPDATE offers SET state = 'withdrawn'
-			WHERE job_id = $1 AND state IN ('queued', 'held')`, prepared, job); err != nil {
+		err := changeOffers(ctx, tx, `state = 'withdrawn'`, `WHERE o.job_id = $1 AND o.state IN ('queued', 'held')`, job)
+		if err != nil {
 			return err
 		}
-		err := endOpenTasks(ctx, tx, `t.job_id = $1`, job, taskEnding{reason: reason, force: mode == EndForced})
+		err = endOpenTasks(ctx, tx, `t.job_id = $1`, job, taskEnding{reason: reason, force: mode == EndForced})
 		if err == nil {
 			out, err = latestOffer(ctx, tx, job)
 		}
@@ -54,8 +54,8 @@ func (d *DB) EndTask(ctx context.Context, job int64, mode EndMode, reason string
 func (d *DB) TakeBack(ctx context.Context, job int64, waited time.Duration) (OfferTask, error) {
 	var out OfferTask
 	err := d.inTx(ctx, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `UPDATE offers SET state = 'withdrawn'
-			WHERE job_id = $1 AND state = 'queued' AND created_at <= now() - $2::interval`, prepared, job, waited)
+		err := changeOffers(ctx, tx, `state = 'withdrawn'`,
+			`WHERE o.job_id = $1 AND o.state = 'queued' AND o.created_at <= now() - $2::interval`, job, waited)
 		if err == nil {
 			out, err = latestOffer(ctx, tx, job)
 		}

@@ -212,6 +212,9 @@ func (p gatePeer) makesWay(e GateEntry) GateState {
 // takePlace adds a member behind all others, has those make way that have to, and lets the first of the queue in if
 // nobody holds the gate.
 func takePlace(ctx context.Context, tx pgx.Tx, e GateEntry, runNumber int64, peers []gatePeer) (GateAnswer, error) {
+	if err := lockForWay(ctx, tx, e, peers); err != nil {
+		return GateAnswer{}, err
+	}
 	key := e.key()
 	_, err := tx.Exec(ctx, `INSERT INTO gate_entries (repo_id, gate, title, run_id, attempt_id, job_id, state, queue)
 		VALUES ($1, $2, $3, $4, $5, $6, 'pending', $7)`, prepared, key.repo, key.name, cleanText(e.Group), e.RunID, e.AttemptID, e.member(), e.queue())
@@ -231,15 +234,29 @@ func takePlace(ctx context.Context, tx pgx.Tx, e GateEntry, runNumber int64, pee
 			told = append(told, g.attempt)
 		}
 	}
-	if err := bumpNews(ctx, tx, told...); err != nil {
-		return GateAnswer{}, err
-	}
-	answer, err := gateAnswer(ctx, tx, e)
+	wake, err := tell(ctx, tx, told...)
 	if err != nil {
 		return GateAnswer{}, err
 	}
-	answer.Wake, err = runRefs(ctx, tx, told)
+	answer, err := gateAnswer(ctx, tx, e)
+	answer.Wake = wake
 	return answer, err
+}
+
+// lockForWay locks the attempts that have to make way together with the one that enters, which its place refers to: two
+// runs may turn each other out of different gates at once.
+func lockForWay(ctx context.Context, tx pgx.Tx, e GateEntry, peers []gatePeer) error {
+	attempts := []int64{e.AttemptID}
+	for _, p := range peers {
+		if p.job == 0 && p.makesWay(e) != p.state {
+			attempts = append(attempts, p.attempt)
+		}
+	}
+	if len(attempts) == 1 {
+		return nil
+	}
+	_, err := tx.Exec(ctx, `SELECT 1 FROM attempts WHERE id = ANY($1) ORDER BY id FOR UPDATE`, prepared, attempts)
+	return err
 }
 
 // makeWay has members make way, and returns the attempts that are to be told.

@@ -35,8 +35,8 @@ func gateColumns(keys []gateKey) (repos []int64, names []string) {
 
 // releaseGates takes an attempt, with all its jobs, or some of the jobs out of their gates, in the transaction in which
 // they end, and lets in who is next. It locks gates, so it comes before whatever else the transaction locks. The attempts
-// that it returns have news.
-func releaseGates(ctx context.Context, tx pgx.Tx, attempt int64, jobs []int64, all bool) ([]RunRef, error) {
+// that it returns are to be told, at the end of the transaction.
+func releaseGates(ctx context.Context, tx pgx.Tx, attempt int64, jobs []int64, all bool) (granted []int64, err error) {
 	entries, keys, err := placesOf(ctx, tx, attempt, jobs, all)
 	if err != nil || len(entries) == 0 {
 		return nil, err
@@ -66,8 +66,8 @@ func placesOf(ctx context.Context, tx pgx.Tx, attempt int64, jobs []int64, all b
 	return entries, keys, err
 }
 
-// passOn lets the next member into each gate that nobody holds, and gives news to those let in.
-func passOn(ctx context.Context, tx pgx.Tx, keys []gateKey) ([]RunRef, error) {
+// passOn lets the next member into each gate that nobody holds, and returns the attempts that are to be told.
+func passOn(ctx context.Context, tx pgx.Tx, keys []gateKey) ([]int64, error) {
 	granted, err := grantGates(ctx, tx, keys)
 	if err != nil {
 		return nil, fmt.Errorf("grant concurrency groups: %w", err)
@@ -76,10 +76,7 @@ func passOn(ctx context.Context, tx pgx.Tx, keys []gateKey) ([]RunRef, error) {
 	for _, g := range granted {
 		attempts = append(attempts, g.attempt)
 	}
-	if err := bumpNews(ctx, tx, attempts...); err != nil {
-		return nil, err
-	}
-	return runRefs(ctx, tx, attempts)
+	return attempts, nil
 }
 
 const grantQuery = `UPDATE gate_entries SET state = 'holding', granted_at = now() FROM (
@@ -152,5 +149,9 @@ func mendGate(ctx context.Context, tx pgx.Tx, key gateKey) ([]RunRef, error) {
 		prepared, key.repo, key.name); err != nil {
 		return nil, err
 	}
-	return passOn(ctx, tx, []gateKey{key})
+	granted, err := passOn(ctx, tx, []gateKey{key})
+	if err != nil {
+		return nil, err
+	}
+	return tell(ctx, tx, granted...)
 }

@@ -33,12 +33,10 @@ func (s RunStep) queueLeftOffers(batch *pgx.Batch, left *leftBehind) {
 	})
 }
 
-// queueLeftJobs ends jobs of which a run knows nothing that has ended, and gives news to those who follow them.
-func queueLeftJobs(batch *pgx.Batch, attempt int64, wake *[]RunRef) {
-	batch.Queue(followersOf(`WITH ended AS (
-			UPDATE jobs SET status = 'cancelled', reason = 'the run has ended', stopped_at = now(), updated_at = now()
-			WHERE attempt_id = $1 AND stopped_at IS NULL RETURNING id
-		)`, `SELECT id FROM ended`), attempt).Query(collectRefs(wake))
+// queueLeftJobs ends jobs of which a run knows nothing that has ended.
+func queueLeftJobs(batch *pgx.Batch, attempt int64) {
+	batch.Queue(`UPDATE jobs SET status = 'cancelled', reason = 'the run has ended', stopped_at = now(), updated_at = now()
+		WHERE attempt_id = $1 AND stopped_at IS NULL`, attempt)
 }
 
 // endLeftTasks has runners stop that work for nobody.

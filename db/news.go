@@ -3,7 +3,6 @@ package db
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,21 +14,35 @@ type RunRef struct {
 	Attempt int
 }
 
-// bumpNews notes, in the transaction that changed something attempts wait for, that their workflows have to look. Once
-// that is committed somebody should wake them; the reconciler does for those that nobody woke. All attempts of a
-// transaction are given at once, because two transactions that lock the same rows must do so in the same order.
-func bumpNews(ctx context.Context, tx pgx.Tx, attempts ...int64) error {
+// giveNews is the statement that gives news to the open attempts whose ids a query finds, in order, and names them in the
+// words of their workflows.
+func giveNews(ids string) string {
+	return `WITH changed AS (
+			INSERT INTO news (attempt_id) SELECT id FROM attempts WHERE id IN (` + ids + `) AND stopped_at IS NULL ORDER BY id
+			ON CONFLICT (attempt_id) DO UPDATE SET n = news.n + 1, changed_at = now() RETURNING attempt_id
+		)
+		SELECT a.run_id, a.number FROM changed JOIN attempts a ON a.id = changed.attempt_id ORDER BY a.id`
+}
+
+var newsFor = giveNews(`SELECT unnest($1::bigint[])`)
+
+// tell notes, in the transaction that changed something attempts wait for, that their workflows have to look, and returns
+// the open ones. Once that is committed somebody should wake them; the reconciler does for those that nobody woke. It is
+// the last thing in a transaction, and for all attempts at once, because two transactions that lock the same rows must do
+// so in the same order.
+func tell(ctx context.Context, tx pgx.Tx, attempts ...int64) ([]RunRef, error) {
 	if len(attempts) == 0 {
-		return nil
+		return nil, nil
 	}
-	slices.Sort(attempts)
-	_, err := tx.Exec(ctx, `INSERT INTO news (attempt_id) SELECT id FROM attempts
-		WHERE id = ANY($1) AND stopped_at IS NULL ORDER BY id
-		ON CONFLICT (attempt_id) DO UPDATE SET n = news.n + 1, changed_at = now()`, prepared, attempts)
+	rows, err := tx.Query(ctx, newsFor, prepared, attempts)
 	if err != nil {
-		return fmt.Errorf("news: %w", err)
+		return nil, fmt.Errorf("news: %w", err)
 	}
-	return nil
+	refs, err := pgx.CollectRows(rows, pgx.RowToStructByPos[RunRef])
+	if err != nil {
+		return nil, fmt.Errorf("news: %w", err)
+	}
+	return refs, nil
 }
 
 // SeeNews acknowledges all news of an attempt that there are. It is called before the rows are read: what changes
@@ -42,28 +55,15 @@ func (d *DB) SeeNews(ctx context.Context, attempt int64) error {
 	return nil
 }
 
-// UnseenNews returns attempts whose workflow has not acknowledged news older than age; at most limit. Attempts that have
-// ended are forgotten on this occasion.
+// UnseenNews returns attempts whose workflow has not acknowledged news older than age; at most limit. The news of attempts
+// that have ended, or are deleted, is forgotten on this occasion.
 func (d *DB) UnseenNews(ctx context.Context, age time.Duration, limit int) ([]OpenAttempt, error) {
-	_, err := d.Pool.Exec(ctx, `DELETE FROM news USING attempts a
-		WHERE a.id = news.attempt_id AND a.stopped_at IS NOT NULL AND news.n > news.seen`, prepared)
+	_, err := d.Pool.Exec(ctx, `DELETE FROM news WHERE n > seen
+		AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.id = news.attempt_id AND a.stopped_at IS NULL)`, prepared)
 	if err != nil {
 		return nil, fmt.Errorf("forget news: %w", err)
 	}
 	return d.openAttempts(ctx, `JOIN news n ON n.attempt_id = a.id WHERE n.n > n.seen AND a.stopped_at IS NULL
 		AND a.workflow_seen_at IS NOT NULL AND n.changed_at < now() - make_interval(secs => ?)
 		ORDER BY n.changed_at LIMIT ?`, age.Seconds(), limit)
-}
-
-// runRefs names attempts in the words of their workflows, by id.
-func runRefs(ctx context.Context, tx pgx.Tx, attempts []int64) ([]RunRef, error) {
-	if len(attempts) == 0 {
-		return nil, nil
-	}
-	rows, err := tx.Query(ctx, `SELECT run_id, number FROM attempts WHERE id = ANY($1) AND stopped_at IS NULL ORDER BY id`,
-		prepared, attempts)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[RunRef])
 }

@@ -129,9 +129,9 @@ var (
 	releaseRepository = releaseOffers(`o.repo_id = $1`)
 )
 
-// changeOffers changes the offers o that a condition selects by its one argument, locking them in order.
-func changeOffers(ctx context.Context, tx pgx.Tx, change, condition string, arg any) error {
+// changeOffers changes the offers o that a condition selects, locking them in order.
+func changeOffers(ctx context.Context, tx pgx.Tx, change, condition string, args ...any) error {
 	_, err := tx.Exec(ctx, `UPDATE offers SET `+change+` WHERE id IN (
-		SELECT o.id FROM offers o `+condition+` ORDER BY o.id FOR UPDATE OF o)`, prepared, arg)
+		SELECT o.id FROM offers o `+condition+` ORDER BY o.id FOR UPDATE OF o)`, append([]any{prepared}, args...)...)
 	return err
 }

@@ -55,7 +55,8 @@ func (d *DB) withAttempt(ctx context.Context, run int64, number int, change func
 		if err := change(tx, ids[0]); err != nil {
 			return err
 		}
-		return bumpNews(ctx, tx, ids[0])
+		_, err = tell(ctx, tx, ids[0])
+		return err
 	})
 }
 
@@ -78,7 +79,8 @@ func resumeRepository(ctx context.Context, tx pgx.Tx, repo int64) error {
 	return err
 }
 
-// withRepository changes a repository under a lock that keeps out who makes offers, which is news for all its runs.
+// withRepository changes a repository under a lock that keeps out who makes offers, which is news for all its runs. Their
+// attempts are locked before what the change locks of them.
 func (d *DB) withRepository(ctx context.Context, repo int64, change func(pgx.Tx) error) error {
 	return d.inTx(ctx, func(tx pgx.Tx) error {
 		err := tx.QueryRow(ctx, `SELECT id FROM repositories WHERE id = $1 FOR UPDATE`, prepared, repo).Scan(new(int64))
@@ -88,11 +90,8 @@ func (d *DB) withRepository(ctx context.Context, repo int64, change func(pgx.Tx)
 		if err != nil {
 			return err
 		}
-		if err := change(tx); err != nil {
-			return err
-		}
 		rows, err := tx.Query(ctx, `SELECT a.id FROM attempts a JOIN runs r ON r.id = a.run_id
-			WHERE r.repo_id = $1 AND a.stopped_at IS NULL`, prepared, repo)
+			WHERE r.repo_id = $1 AND a.stopped_at IS NULL ORDER BY a.id FOR KEY SHARE OF a`, prepared, repo)
 		if err != nil {
 			return err
 		}
@@ -100,6 +99,10 @@ func (d *DB) withRepository(ctx context.Context, repo int64, change func(pgx.Tx)
 		if err != nil {
 			return err
 		}
-		return bumpNews(ctx, tx, attempts...)
+		if err := change(tx); err != nil {
+			return err
+		}
+		_, err = tell(ctx, tx, attempts...)
+		return err
 	})
 }

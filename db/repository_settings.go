@@ -30,12 +30,8 @@ func (d *DB) EditRepository(ctx context.Context, repo int64, c RepositoryChange)
 	return nil
 }
 
+// apply comes to limits after offers, as a claim does.
 func (c RepositoryChange) apply(ctx context.Context, tx pgx.Tx, repo int64) error {
-	if c.SetLimit {
-		if err := setLimit(ctx, tx, LimitRepository, repo, c.Limit); err != nil {
-			return err
-		}
-	}
 	if c.Approval != nil {
 		_, err := tx.Exec(ctx, `UPDATE repositories SET approval = $2, updated_at = now() WHERE id = $1`, repo, string(*c.Approval))
 		if err != nil {
@@ -45,6 +41,16 @@ func (c RepositoryChange) apply(ctx context.Context, tx pgx.Tx, repo int64) erro
 	if err := c.applyRetention(ctx, tx, repo); err != nil {
 		return err
 	}
+	if err := c.applyPause(ctx, tx, repo); err != nil {
+		return err
+	}
+	if c.SetLimit {
+		return setLimit(ctx, tx, LimitRepository, repo, c.Limit)
+	}
+	return nil
+}
+
+func (c RepositoryChange) applyPause(ctx context.Context, tx pgx.Tx, repo int64) error {
 	switch {
 	case c.Paused == nil:
 		return nil

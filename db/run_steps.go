@@ -63,16 +63,17 @@ func (d *DB) RecordStep(ctx context.Context, s RunStep) (wake []RunRef, err erro
 	batch := &pgx.Batch{}
 	var left leftBehind
 	s.queueLeftOffers(batch, &left)
-	s.queue(batch, &wake)
-	switch {
-	case s.Release:
+	s.queue(batch)
+	if s.Release {
 		err = d.inTx(ctx, func(tx pgx.Tx) error {
-			if wake, err = releaseGates(ctx, tx, s.AttemptID, s.endedJobs(), s.Status.Terminal()); err != nil {
+			granted, err := releaseGates(ctx, tx, s.AttemptID, s.endedJobs(), s.Status.Terminal())
+			if err != nil {
 				return err
 			}
+			s.queueNews(batch, granted, &wake)
 			return tx.SendBatch(ctx, batch).Close()
 		})
-	case batch.Len() > 0:
+	} else if s.queueNews(batch, nil, &wake); batch.Len() > 0 {
 		// A batch without BEGIN is one implicit transaction.
 		err = d.Pool.SendBatch(ctx, batch).Close()
 	}
@@ -96,11 +97,10 @@ func (s RunStep) endedJobs() []int64 {
 	return ids
 }
 
-// queue puts the statements of the step into a batch. What it finds to be woken is added to wake.
-func (s RunStep) queue(batch *pgx.Batch, wake *[]RunRef) {
+// queue puts the statements of the step into a batch.
+func (s RunStep) queue(batch *pgx.Batch) {
 	if len(s.Ended) > 0 {
 		queueEnds(batch, s)
-		queueFollowers(batch, s.endedJobs(), wake)
 	}
 	if s.Begun {
 		batch.Queue(`UPDATE attempts SET status = 'waiting' WHERE id = $1 AND status = 'blocked'`, s.AttemptID)
@@ -121,7 +121,7 @@ func (s RunStep) queue(batch *pgx.Batch, wake *[]RunRef) {
 		queueEvents(batch, s)
 	}
 	if s.Status.Terminal() {
-		queueLeftJobs(batch, s.AttemptID, wake)
+		queueLeftJobs(batch, s.AttemptID)
 		queueAttemptEnd(batch, s)
 	}
 }
@@ -151,30 +151,25 @@ func queueAlerts(batch *pgx.Batch, attempt int64) {
 		ON CONFLICT DO NOTHING`, attempt)
 }
 
-// queueFollowers gives news to the attempts that follow jobs which ended.
-func queueFollowers(batch *pgx.Batch, ended []int64, wake *[]RunRef) {
-	batch.Queue(followersOf(`WITH`, `SELECT unnest($1::bigint[])`), ended).Query(collectRefs(wake))
-}
-
-// followersOf gives news to the attempts that follow the jobs whose ids a query finds. They are locked in order.
-func followersOf(with, jobs string) string {
-	if with != "WITH" {
-		with += ","
+// queueNews ends a batch with news for the attempts that were granted a gate, and for those that follow the jobs which
+// ended with the step; they are added to wake.
+func (s RunStep) queueNews(batch *pgx.Batch, granted []int64, wake *[]RunRef) {
+	var ended string
+	var arg any
+	switch {
+	case s.Status.Terminal():
+		ended, arg = `SELECT id FROM jobs WHERE attempt_id = $2`, s.AttemptID
+	case len(s.Ended) > 0 || len(granted) > 0:
+		ended, arg = `SELECT unnest($2::bigint[])`, s.endedJobs()
+	default:
+		return
 	}
-	return with + ` changed AS (
-			INSERT INTO news (attempt_id) SELECT DISTINCT attempt_id FROM jobs
-			WHERE follows_id IN (` + jobs + `) AND follows_id <> 0 AND stopped_at IS NULL ORDER BY attempt_id
-			ON CONFLICT (attempt_id) DO UPDATE SET n = news.n + 1, changed_at = now() RETURNING attempt_id
-		)
-		SELECT a.run_id, a.number FROM changed JOIN attempts a ON a.id = changed.attempt_id`
-}
-
-func collectRefs(into *[]RunRef) func(pgx.Rows) error {
-	return func(rows pgx.Rows) error {
-		refs, err := pgx.CollectRows(rows, pgx.RowToStructByPos[RunRef])
-		*into = append(*into, refs...)
-		return err
-	}
+	batch.Queue(giveNews(`SELECT unnest($1::bigint[]) UNION
+			SELECT attempt_id FROM jobs WHERE follows_id IN (`+ended+`) AND follows_id <> 0 AND stopped_at IS NULL`), granted, arg).
+		Query(func(rows pgx.Rows) (err error) {
+			*wake, err = pgx.CollectRows(rows, pgx.RowToStructByPos[RunRef])
+			return err
+		})
 }
 
 func queueEvents(batch *pgx.Batch, s RunStep) {
