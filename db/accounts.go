@@ -50,7 +50,7 @@ func insertOwner(ctx context.Context, q bun.IDB, o *Owner) error {
 
 // CreateOrganization stores an organization with its first owner. ErrConflict as of CreateOwner.
 func (d *DB) CreateOrganization(ctx context.Context, org *Owner, owner int64) error {
-	err := d.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+	err := d.inBunTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		if err := insertOwner(ctx, tx, org); err != nil {
 			return err
 		}

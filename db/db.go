@@ -27,6 +27,8 @@ type DB struct {
 	// Pool prepares what it runs, which pays for statements of fixed text that every job needs; it also serves
 	// LISTEN. bun writes its arguments into the text, so that preparing would only fill the cache.
 	Pool *pgxpool.Pool
+
+	onDeadlock func(error)
 }
 
 // prepared says of a statement that it is worth preparing: its text is fixed. It is the pool's default.
@@ -39,6 +41,8 @@ const planned = pgx.QueryExecModeSimpleProtocol
 type Options struct {
 	// MaxConns is the most connections of each pool, at least MinConns; 0 means 16.
 	MaxConns int32
+	// OnDeadlock hears of each transaction that is done again because it was the victim of a deadlock; nil is nobody.
+	OnDeadlock func(error)
 	// ConnectTimeout bounds the first connection; 0 means 10 s.
 	ConnectTimeout time.Duration
 }
@@ -67,7 +71,7 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 		pool.Close()
 		return nil, fmt.Errorf("connect to database: %w", err)
 	}
-	return &DB{DB: openBun(cfg), Pool: pool}, nil
+	return &DB{DB: openBun(cfg), Pool: pool, onDeadlock: o.OnDeadlock}, nil
 }
 
 func openBun(cfg *pgxpool.Config) *bun.DB {
@@ -85,11 +89,6 @@ func (d *DB) Close() error {
 	err := d.DB.Close()
 	d.Pool.Close()
 	return err
-}
-
-// inTx runs fn in one transaction on a connection of the pool.
-func (d *DB) inTx(ctx context.Context, fn func(pgx.Tx) error) error {
-	return pgx.BeginFunc(ctx, d.Pool, fn)
 }
 
 // isUniqueViolation tells whether err is Postgres refusing a second row with the same key.

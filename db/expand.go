@@ -25,7 +25,10 @@ var ErrTooManyJobs = fmt.Errorf("the run would have more than %d jobs", ci.MaxJo
 // was expanded before keeps what it has, which is returned. ErrTooManyJobs changes nothing, and nor does ErrFinished,
 // which a call gets that comes so late that its job has ended.
 func (d *DB) Expand(ctx context.Context, e Expansion) (jobs []Job, err error) {
-	err = d.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+	if err := setLabelSets(ctx, d.DB, e.Jobs); err != nil {
+		return nil, fmt.Errorf("expand job %d: %w", e.Job.ID, err)
+	}
+	err = d.inBunTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		// The lock on the attempt keeps two expansions from taking the same cell numbers.
 		if _, err := tx.NewRaw(`SELECT 1 FROM attempts WHERE id = ? FOR UPDATE`, e.Job.AttemptID).Exec(ctx); err != nil {
 			return err
@@ -78,9 +81,6 @@ func insertExpansion(ctx context.Context, tx bun.Tx, e Expansion) error {
 		} else {
 			j.ParentID = e.Job.ID
 		}
-	}
-	if err := setLabelSets(ctx, tx, e.Jobs); err != nil {
-		return err
 	}
 	if _, err := tx.NewInsert().Model(&e.Jobs).Returning("id, created_at, updated_at").Exec(ctx); err != nil {
 		return err

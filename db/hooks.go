@@ -53,7 +53,7 @@ func (d *DB) Hook(ctx context.Context, s HookScope, id int64) (*Hook, error) {
 // CreateHook stores a hook. It gives it its id first and then calls seal, since its secrets are sealed for its id.
 // ErrTooManyHooks.
 func (d *DB) CreateHook(ctx context.Context, h *Hook, seal func(*Hook) error) error {
-	err := d.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+	err := d.inBunTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		// Makers of hooks of the same scope take turns, so that the count holds.
 		if _, err := tx.NewRaw(`SELECT pg_advisory_xact_lock(?, ?)`, hookLock, int32(h.RepoID+h.OwnerID)).Exec(ctx); err != nil {
 			return err
@@ -88,7 +88,7 @@ const hookLock int32 = 0x686f6f6b // "hook"
 // change changes nothing.
 func (d *DB) UpdateHook(ctx context.Context, s HookScope, id int64, change func(*Hook) error) (*Hook, error) {
 	hook := &Hook{}
-	err := d.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+	err := d.inBunTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		err := tx.NewSelect().Model(hook).Where("hook.id = ?", id).ApplyQueryBuilder(s.where).For("UPDATE").Scan(ctx)
 		if errors.Is(err, sql.ErrNoRows) {
 			return ErrNotFound

@@ -46,9 +46,10 @@ func normalLabels(labels []string) []string {
 	return slices.Compact(out)
 }
 
-// setLabelSets gives each job the id of its label set, making those that are new. All transactions make them in the
-// same order, or two could wait for each other.
-func setLabelSets(ctx context.Context, tx bun.Tx, jobs []*Job) error {
+// setLabelSets gives each job the id of its label set, making those that are new. They are made before the transaction that
+// stores the jobs, each for itself: everybody shares them, and who waits for somebody else's must hold nothing that others
+// wait for. Only a rerun, which learns of its jobs under locks, makes them in its transaction, all in the same order.
+func setLabelSets(ctx context.Context, tx bun.IDB, jobs []*Job) error {
 	waiting := map[string][]*Job{}
 	for _, j := range jobs {
 		key := fmt.Sprintf("%q", normalLabels(j.RunsOn))
@@ -66,7 +67,7 @@ func setLabelSets(ctx context.Context, tx bun.Tx, jobs []*Job) error {
 	return nil
 }
 
-func labelSetID(ctx context.Context, tx bun.Tx, labels []string) (id int64, err error) {
+func labelSetID(ctx context.Context, tx bun.IDB, labels []string) (id int64, err error) {
 	err = tx.NewRaw(`WITH made AS (
 			INSERT INTO label_sets (labels) SELECT ?0::text[] WHERE NOT EXISTS (SELECT 1 FROM label_sets WHERE labels = ?0::text[])
 			ON CONFLICT DO NOTHING RETURNING id

@@ -19,7 +19,7 @@ func (d *DB) WithLock(ctx context.Context, key int64, fn func(context.Context) e
 // transaction of its own, which does nothing else: however that ends, and a broken connection is an end, the lock is
 // gone, and no connection can go back to the pool with it.
 func (d *DB) tryLock(ctx context.Context, key int64, fn func(context.Context) error) (held bool, err error) {
-	err = d.inTx(ctx, func(tx pgx.Tx) error {
+	err = pgx.BeginFunc(ctx, d.Pool, func(tx pgx.Tx) error {
 		if err := tx.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock($1)`, key).Scan(&held); err != nil || !held {
 			return err
 		}

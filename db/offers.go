@@ -92,16 +92,20 @@ type OfferAgain struct {
 
 // OfferAgain makes the next offer of a job, or lets go one that it made with a time before. It may be repeated.
 func (d *DB) OfferAgain(ctx context.Context, o OfferAgain) error {
+	if err := d.sendBatch(ctx, o.batch); err != nil {
+		return fmt.Errorf("offer job %d again: %w", o.JobID, err)
+	}
+	return nil
+}
+
+func (o OfferAgain) batch() *pgx.Batch {
 	batch := &pgx.Batch{}
 	queueOffersAfter(batch, []int64{o.JobID}, o.Try, o.NotBefore)
 	if o.NotBefore.IsZero() {
 		batch.Queue(`UPDATE offers SET not_before = NULL WHERE job_id = $1 AND try = $2 AND state = 'held'`, o.JobID, o.Try)
 		batch.Queue(releaseTry, o.JobID, o.Try)
 	}
-	if err := d.Pool.SendBatch(ctx, batch).Close(); err != nil {
-		return fmt.Errorf("offer job %d again: %w", o.JobID, err)
-	}
-	return nil
+	return batch
 }
 
 // releaseOffers queues the held offers o that the condition selects, unless something else holds them, and tells the

@@ -184,7 +184,7 @@ func (d *DB) RemoveOrgMember(ctx context.Context, org, user int64) error {
 
 // changeMembers makes a change under a lock on the organization, so that two owners cannot remove each other.
 func (d *DB) changeMembers(ctx context.Context, org int64, change func(context.Context, bun.Tx) error) error {
-	err := d.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+	err := d.inBunTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		if _, err := tx.NewRaw("SELECT 1 FROM owners WHERE id = ? FOR UPDATE", org).Exec(ctx); err != nil {
 			return err
 		}

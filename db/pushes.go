@@ -97,7 +97,12 @@ type RefMove struct {
 // CreatePush stores the runs of one pushed ref and notes the move, in one transaction. It answers false, and stores
 // nothing, unless the ref is known to be where the move begins: so no move is handled twice, and none late.
 func (d *DB) CreatePush(ctx context.Context, m RefMove, runs []NewRun) (attempts []*Attempt, fresh bool, err error) {
-	err = d.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+	for _, n := range runs {
+		if err := setLabelSets(ctx, d.DB, n.Jobs); err != nil {
+			return nil, false, fmt.Errorf("push of %s: %w", m.Name, err)
+		}
+	}
+	err = d.inBunTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		if fresh, err = moveRef(ctx, tx, m); err != nil || !fresh {
 			return err
 		}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/uptrace/bun"
 
 	"github.com/pawl-ci/pawl/internal/ci"
@@ -31,13 +30,13 @@ type NewAttempt struct {
 const maxLockTries = 10
 
 // CreateRerun stores the next attempt of a run and brings n.Run up to date. ErrConflict means that somebody else has just
-// made it, or, unless it is early, that the run has not ended. Errors of Clone are passed on.
+// made it, that others hold rows of the run for longer than one can wait, or, unless it is early, that it has not ended. Errors of Clone are passed on.
 func (d *DB) CreateRerun(ctx context.Context, n NewAttempt) (*Attempt, error) {
 	attempt, err := d.createRerun(ctx, n)
 	for tries := 1; isLockTimeout(err) && tries < maxLockTries; tries++ {
 		attempt, err = d.createRerun(ctx, n)
 	}
-	if isUniqueViolation(err) {
+	if isUniqueViolation(err) || isContention(err) {
 		err = ErrConflict
 	}
 	if err != nil {
@@ -48,7 +47,7 @@ func (d *DB) CreateRerun(ctx context.Context, n NewAttempt) (*Attempt, error) {
 
 func (d *DB) createRerun(ctx context.Context, n NewAttempt) (attempt *Attempt, err error) {
 	run := *n.Run
-	err = d.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+	err = d.inBunTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		jobs, err := jobsToClone(ctx, tx, n)
 		if err != nil {
 			return err
@@ -198,12 +197,6 @@ func renumber(ctx context.Context, tx bun.Tx, jobs []*Job) error {
 		j.ID, j.ParentID, j.OriginID = ids[j.ID], parent, origin
 	}
 	return nil
-}
-
-// isLockTimeout tells whether a statement waited for a lock for longer than it was to.
-func isLockTimeout(err error) bool {
-	var pg *pgconn.PgError
-	return errors.As(err, &pg) && pg.Code == "55P03"
 }
 
 // Attempt returns one attempt of a run. ErrNotFound if there is none.

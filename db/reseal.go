@@ -81,6 +81,7 @@ func replaceSealed(ctx context.Context, tx pgx.Tx, t SealedTable, r SealedRow, f
 // changed meanwhile stay as they are. fresh has one value for each row. One process at a time may do it.
 func (d *DB) Reseal(ctx context.Context, t SealedTable, rows []SealedRow, fresh []FreshSeal) (done int, err error) {
 	err = d.inTx(ctx, func(tx pgx.Tx) error {
+		done = 0
 		if t == SealedSecrets {
 			if err := raiseVersions(ctx, tx, rows); err != nil {
 				return err

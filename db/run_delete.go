@@ -103,12 +103,6 @@ func lockEndedRun(ctx context.Context, tx pgx.Tx, repo, run int64) error {
 	return err
 }
 
-// isContention tells whether a transaction gave way to another one, by a lock that took too long or a deadlock.
-func isContention(err error) bool {
-	var pg *pgconn.PgError
-	return isLockTimeout(err) || errors.As(err, &pg) && pg.Code == "40P01"
-}
-
 // isForeignKeyViolation tells whether err is Postgres refusing a row of something that is not there.
 func isForeignKeyViolation(err error) bool {
 	var pg *pgconn.PgError

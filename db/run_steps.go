@@ -60,22 +60,17 @@ type RunStep struct {
 // RecordStep writes one move of a run in one transaction, and in one round trip unless gates are involved. It may be
 // repeated. The runs that it returns have news: their workflows are to be woken. ErrNotFound: the run was deleted.
 func (d *DB) RecordStep(ctx context.Context, s RunStep) (wake []RunRef, err error) {
-	batch := &pgx.Batch{}
 	var left leftBehind
-	s.queueLeftOffers(batch, &left)
-	s.queue(batch)
 	if s.Release {
 		err = d.inTx(ctx, func(tx pgx.Tx) error {
 			granted, err := releaseGates(ctx, tx, s.AttemptID, s.endedJobs(), s.Status.Terminal())
 			if err != nil {
 				return err
 			}
-			s.queueNews(batch, granted, &wake)
-			return tx.SendBatch(ctx, batch).Close()
+			return tx.SendBatch(ctx, s.batch(granted, &left, &wake)).Close()
 		})
-	} else if s.queueNews(batch, nil, &wake); batch.Len() > 0 {
-		// A batch without BEGIN is one implicit transaction.
-		err = d.Pool.SendBatch(ctx, batch).Close()
+	} else {
+		err = d.sendBatch(ctx, func() *pgx.Batch { return s.batch(nil, &left, &wake) })
 	}
 	if err == nil {
 		err = d.endLeftTasks(ctx, left)
@@ -97,7 +92,29 @@ func (s RunStep) endedJobs() []int64 {
 	return ids
 }
 
-// queue puts the statements of the step into a batch.
+// queueLocks begins a batch with what the step will lock of the attempt anyway, if only because its timeline refers to it,
+// and of its repository, in whose name offers are made. Everybody locks repositories, attempts and offers in this order,
+// and the rest after them.
+func (s RunStep) queueLocks(batch *pgx.Batch) {
+	switch {
+	case len(s.Offered) > 0:
+		batch.Queue(`SELECT 1 FROM attempts a JOIN runs r ON r.id = a.run_id JOIN repositories p ON p.id = r.repo_id
+			WHERE a.id = $1 FOR KEY SHARE OF p, a`, s.AttemptID)
+	case len(s.Ended) > 0, s.Status.Terminal():
+		batch.Queue(`SELECT 1 FROM attempts WHERE id = $1 FOR KEY SHARE`, s.AttemptID)
+	}
+}
+
+// batch has the statements of the step. left and wake are set by what they find.
+func (s RunStep) batch(granted []int64, left *leftBehind, wake *[]RunRef) *pgx.Batch {
+	batch := &pgx.Batch{}
+	s.queueLocks(batch)
+	s.queueLeftOffers(batch, left)
+	s.queue(batch)
+	s.queueNews(batch, granted, wake)
+	return batch
+}
+
 func (s RunStep) queue(batch *pgx.Batch) {
 	if len(s.Ended) > 0 {
 		queueEnds(batch, s)

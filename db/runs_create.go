@@ -38,7 +38,10 @@ func (d *DB) PrepareRun(ctx context.Context, run *Run) error {
 // CreateRun stores a run, its first attempt and its jobs in one transaction, and returns the attempt. ErrConflict: its
 // key has been used for another run.
 func (d *DB) CreateRun(ctx context.Context, n NewRun) (attempt *Attempt, err error) {
-	err = d.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+	if err := setLabelSets(ctx, d.DB, n.Jobs); err != nil {
+		return nil, fmt.Errorf("create run: %w", err)
+	}
+	err = d.inBunTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		if err := takeDispatchKey(ctx, tx, n); err != nil {
 			return err
 		}
@@ -54,15 +57,7 @@ func (d *DB) CreateRun(ctx context.Context, n NewRun) (attempt *Attempt, err err
 	return attempt, nil
 }
 
-// insertRuns makes the label sets of all runs first, so that a transaction makes them in one order.
 func insertRuns(ctx context.Context, tx bun.Tx, runs []NewRun) ([]*Attempt, error) {
-	var jobs []*Job
-	for _, n := range runs {
-		jobs = append(jobs, n.Jobs...)
-	}
-	if err := setLabelSets(ctx, tx, jobs); err != nil {
-		return nil, err
-	}
 	attempts := make([]*Attempt, len(runs))
 	for i, n := range runs {
 		var err error

@@ -60,6 +60,7 @@ func (d *DB) loseSelected(ctx context.Context, cause, reason, condition string, 
 		if err != nil {
 			return err
 		}
+		ended = nil
 		tasks, err := pgx.CollectRows(rows, pgx.RowToStructByPos[losingTask])
 		if err != nil || len(tasks) == 0 {
 			return err

@@ -33,7 +33,9 @@ func openBackends(ctx context.Context, c backendConfig, logger *slog.Logger) (*b
 	b.health = observability.NewHealth(observability.HealthOptions{Logger: logger})
 	var err error
 	if b.db, err = retryUntil(ctx, logger, "postgres", func() (*db.DB, error) {
-		return db.Open(ctx, c.DatabaseURL, db.Options{MaxConns: c.DatabaseConns})
+		return db.Open(ctx, c.DatabaseURL, db.Options{MaxConns: c.DatabaseConns, OnDeadlock: func(err error) {
+			logger.Warn("two transactions waited for each other, one is done again", "error", err)
+		}})
 	}); err != nil {
 		return nil, err
 	}

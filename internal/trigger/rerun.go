@@ -52,7 +52,7 @@ func (s *Service) Rerun(ctx context.Context, r RerunRequest) (Rerun, error) {
 	}
 	attempt, err := s.DB.CreateRerun(ctx, n)
 	if errors.Is(err, db.ErrConflict) {
-		return Rerun{}, fault.Conflict("another rerun of this run was just made")
+		return Rerun{}, fault.Conflict("this run is being rerun or changed just now, try again")
 	}
 	if err != nil {
 		return Rerun{}, err
