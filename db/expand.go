@@ -22,8 +22,8 @@ type Expansion struct {
 var ErrTooManyJobs = fmt.Errorf("the run would have more than %d jobs", ci.MaxJobsPerRun)
 
 // Expand stores the cells or children of a job in one transaction, and returns them as the plan has them. A job that
-// was expanded before keeps what it has, which is returned. ErrTooManyJobs changes nothing, and nor does ErrFinished,
-// which a call gets that comes so late that its job has ended.
+// was expanded before keeps what it has, which is returned. ErrTooManyJobs stores none, and nor does ErrFinished, which a
+// call gets that comes so late that its job has ended.
 func (d *DB) Expand(ctx context.Context, e Expansion) (jobs []Job, err error) {
 	if err := setLabelSets(ctx, d.DB, e.Jobs); err != nil {
 		return nil, fmt.Errorf("expand job %d: %w", e.Job.ID, err)

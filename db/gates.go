@@ -213,13 +213,17 @@ func (p gatePeer) makesWay(e GateEntry) GateState {
 // takePlace adds a member behind all others, has those make way that have to, and lets the first of the queue in if
 // nobody holds the gate.
 func takePlace(ctx context.Context, tx pgx.Tx, e GateEntry, runNumber int64, peers []gatePeer) (GateAnswer, error) {
-	if err := lockForWay(ctx, tx, e, peers); err != nil {
+	before, after := e.inTheWay(peers)
+	if err := lockAttempts(ctx, tx, before); err != nil {
 		return GateAnswer{}, err
 	}
 	key := e.key()
 	_, err := tx.Exec(ctx, `INSERT INTO gate_entries (repo_id, gate, title, run_id, attempt_id, job_id, state, queue)
 		VALUES ($1, $2, $3, $4, $5, $6, 'pending', $7)`, prepared, key.repo, key.name, cleanText(e.Group), e.RunID, e.AttemptID, e.member(), e.queue())
 	if err != nil {
+		return GateAnswer{}, err
+	}
+	if err := lockAttempts(ctx, tx, after); err != nil {
 		return GateAnswer{}, err
 	}
 	told, err := makeWay(ctx, tx, e, runNumber, peers)
@@ -244,16 +248,23 @@ func takePlace(ctx context.Context, tx pgx.Tx, e GateEntry, runNumber int64, pee
 	return answer, err
 }
 
-// lockForWay locks the attempts that have to make way together with the one that enters, which its place refers to: two
-// runs may turn each other out of different gates at once.
-func lockForWay(ctx context.Context, tx pgx.Tx, e GateEntry, peers []gatePeer) error {
-	attempts := []int64{e.AttemptID}
+// inTheWay are the attempts that have to make way: those that are locked before the one that enters, and those after it.
+// Two runs may turn each other out of different gates at once.
+func (e GateEntry) inTheWay(peers []gatePeer) (before, after []int64) {
 	for _, p := range peers {
-		if p.job == 0 && p.makesWay(e) != p.state {
-			attempts = append(attempts, p.attempt)
+		switch {
+		case p.job != 0 || p.makesWay(e) == p.state:
+		case p.attempt < e.AttemptID:
+			before = append(before, p.attempt)
+		default:
+			after = append(after, p.attempt)
 		}
 	}
-	if len(attempts) == 1 {
+	return before, after
+}
+
+func lockAttempts(ctx context.Context, tx pgx.Tx, attempts []int64) error {
+	if len(attempts) == 0 {
 		return nil
 	}
 	_, err := tx.Exec(ctx, `SELECT 1 FROM attempts WHERE id = ANY($1) ORDER BY id FOR UPDATE`, prepared, attempts)

@@ -37,25 +37,34 @@ func gateColumns(keys []gateKey) (repos []int64, names []string) {
 // they end, and lets in who is next. It locks gates, so it comes before whatever else the transaction locks. The attempts
 // that it returns are to be told, at the end of the transaction.
 func releaseGates(ctx context.Context, tx pgx.Tx, attempt int64, jobs []int64, all bool) (granted []int64, err error) {
-	entries, keys, err := placesOf(ctx, tx, attempt, jobs, all)
-	if err != nil || len(entries) == 0 {
-		return nil, err
+	granted, err = leaveGates(ctx, tx, placesQuery, attempt, all, membersOf(jobs))
+	if err != nil {
+		return nil, fmt.Errorf("concurrency groups of attempt %d: %w", attempt, err)
 	}
-	if err := lockGates(ctx, tx, keys); err != nil {
-		return nil, fmt.Errorf("lock concurrency groups: %w", err)
-	}
-	if _, err := tx.Exec(ctx, `DELETE FROM gate_entries WHERE id = ANY($1)`, prepared, entries); err != nil {
-		return nil, fmt.Errorf("leave concurrency groups: %w", err)
-	}
-	return passOn(ctx, tx, keys)
+	return granted, nil
 }
 
 const placesQuery = `SELECT id, repo_id, gate FROM gate_entries WHERE attempt_id = $1 AND ($2 OR job_id = ANY($3))`
 
-func placesOf(ctx context.Context, tx pgx.Tx, attempt int64, jobs []int64, all bool) (entries []int64, keys []gateKey, err error) {
-	rows, err := tx.Query(ctx, placesQuery, prepared, attempt, all, membersOf(jobs))
+// leaveGates does what releaseGates says to the members that a query finds.
+func leaveGates(ctx context.Context, tx pgx.Tx, places string, args ...any) ([]int64, error) {
+	entries, keys, err := placesOf(ctx, tx, places, args...)
+	if err != nil || len(entries) == 0 {
+		return nil, err
+	}
+	if err := lockGates(ctx, tx, keys); err != nil {
+		return nil, fmt.Errorf("lock: %w", err)
+	}
+	if _, err := tx.Exec(ctx, `DELETE FROM gate_entries WHERE id = ANY($1)`, prepared, entries); err != nil {
+		return nil, fmt.Errorf("leave: %w", err)
+	}
+	return passOn(ctx, tx, keys)
+}
+
+func placesOf(ctx context.Context, tx pgx.Tx, places string, args ...any) (entries []int64, keys []gateKey, err error) {
+	rows, err := tx.Query(ctx, places, append([]any{prepared}, args...)...)
 	if err != nil {
-		return nil, nil, fmt.Errorf("concurrency groups of attempt %d: %w", attempt, err)
+		return nil, nil, err
 	}
 	var id int64
 	var key gateKey
@@ -70,7 +79,7 @@ func placesOf(ctx context.Context, tx pgx.Tx, attempt int64, jobs []int64, all b
 func passOn(ctx context.Context, tx pgx.Tx, keys []gateKey) ([]int64, error) {
 	granted, err := grantGates(ctx, tx, keys)
 	if err != nil {
-		return nil, fmt.Errorf("grant concurrency groups: %w", err)
+		return nil, fmt.Errorf("grant: %w", err)
 	}
 	var attempts []int64
 	for _, g := range granted {
@@ -115,14 +124,15 @@ func (d *DB) MendGates(ctx context.Context, limit int) (wake []RunRef, err error
 		return nil, fmt.Errorf("stuck concurrency groups: %w", err)
 	}
 	for _, key := range keys {
+		var refs []RunRef
 		err := d.inTx(ctx, func(tx pgx.Tx) error {
-			refs, err := mendGate(ctx, tx, key)
-			wake = append(wake, refs...)
+			refs, err = mendGate(ctx, tx, key)
 			return err
 		})
 		if err != nil {
 			return wake, fmt.Errorf("mend concurrency group: %w", err)
 		}
+		wake = append(wake, refs...)
 	}
 	return wake, nil
 }

@@ -56,7 +56,7 @@ func (d *DB) SeeNews(ctx context.Context, attempt int64) error {
 }
 
 // UnseenNews returns attempts whose workflow has not acknowledged news older than age; at most limit. The news of attempts
-// that have ended, or are deleted, is forgotten on this occasion.
+// that have ended is forgotten on this occasion.
 func (d *DB) UnseenNews(ctx context.Context, age time.Duration, limit int) ([]OpenAttempt, error) {
 	_, err := d.Pool.Exec(ctx, `DELETE FROM news WHERE attempt_id IN (SELECT attempt_id FROM news
 		WHERE n > seen AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.id = news.attempt_id AND a.stopped_at IS NULL)

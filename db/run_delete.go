@@ -26,14 +26,21 @@ func (d *DB) DeleteRun(ctx context.Context, repo, run int64) (wake []RunRef, err
 			return err
 		}
 		// Gates are locked before anything else. That the run has not ended is found out later, and undoes this.
-		granted, err := leaveGates(ctx, tx, run)
+		// Runs leave them when they end, so nobody is left in one unless a call came too late (MendGates).
+		granted, err := leaveGates(ctx, tx, `SELECT id, repo_id, gate FROM gate_entries
+			WHERE attempt_id IN (SELECT id FROM attempts WHERE run_id = $1)`, run)
 		if err != nil {
-			return err
+			return fmt.Errorf("concurrency groups: %w", err)
 		}
 		if err := lockEndedRun(ctx, tx, repo, run); err != nil {
 			return err
 		}
-		if err := deleteEndedRun(ctx, tx, run); err != nil {
+		_, err = tx.Exec(ctx, `DELETE FROM alerts WHERE delivered_at IS NOT NULL
+			AND attempt_id IN (SELECT id FROM attempts WHERE run_id = $1)`, prepared, run)
+		if err != nil {
+			return err
+		}
+		if _, err = tx.Exec(ctx, `DELETE FROM runs WHERE id = $1`, prepared, run); err != nil {
 			return err
 		}
 		wake, err = tell(ctx, tx, granted...)
@@ -46,42 +53,6 @@ func (d *DB) DeleteRun(ctx context.Context, repo, run int64) (wake []RunRef, err
 		return nil, fmt.Errorf("delete run %d: %w", run, err)
 	}
 	return wake, nil
-}
-
-// deleteEndedRun also deletes what no foreign key leads to.
-func deleteEndedRun(ctx context.Context, tx pgx.Tx, run int64) error {
-	for _, statement := range []string{
-		`DELETE FROM alerts WHERE delivered_at IS NOT NULL AND attempt_id IN (SELECT id FROM attempts WHERE run_id = $1)`,
-		`DELETE FROM news WHERE attempt_id IN (SELECT id FROM attempts WHERE run_id = $1)`,
-		`DELETE FROM runs WHERE id = $1`,
-	} {
-		if _, err := tx.Exec(ctx, statement, prepared, run); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// leaveGates takes out what is left of a run in concurrency groups. Runs leave them when they end, so there is nothing
-// unless a call came too late (MendGates). The attempts that it returns are to be told.
-func leaveGates(ctx context.Context, tx pgx.Tx, run int64) (granted []int64, err error) {
-	rows, err := tx.Query(ctx, `SELECT DISTINCT attempt_id FROM gate_entries
-		WHERE attempt_id IN (SELECT id FROM attempts WHERE run_id = $1) ORDER BY attempt_id`, prepared, run)
-	if err != nil {
-		return nil, err
-	}
-	attempts, err := pgx.CollectRows(rows, pgx.RowTo[int64])
-	if err != nil {
-		return nil, err
-	}
-	for _, attempt := range attempts {
-		next, err := releaseGates(ctx, tx, attempt, nil, true)
-		if err != nil {
-			return nil, err
-		}
-		granted = append(granted, next...)
-	}
-	return granted, nil
 }
 
 // lockEndedRun keeps out who would make another attempt. Whether all have ended is asked under the lock, by a statement

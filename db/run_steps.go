@@ -100,7 +100,7 @@ func (s RunStep) queueLocks(batch *pgx.Batch) {
 	case len(s.Offered) > 0:
 		batch.Queue(`SELECT 1 FROM attempts a JOIN runs r ON r.id = a.run_id JOIN repositories p ON p.id = r.repo_id
 			WHERE a.id = $1 FOR KEY SHARE OF p, a`, s.AttemptID)
-	case len(s.Ended) > 0, s.Status.Terminal():
+	case len(s.Ended) > 0, len(s.Held) > 0, s.Status.Terminal():
 		batch.Queue(`SELECT 1 FROM attempts WHERE id = $1 FOR KEY SHARE`, s.AttemptID)
 	}
 }
@@ -119,11 +119,6 @@ func (s RunStep) queue(batch *pgx.Batch) {
 	if len(s.Ended) > 0 {
 		queueEnds(batch, s)
 	}
-	if s.Begun {
-		batch.Queue(`UPDATE attempts SET status = 'waiting' WHERE id = $1 AND status = 'blocked'`, s.AttemptID)
-		batch.Queue(`UPDATE runs SET status = 'waiting', updated_at = now() FROM attempts a
-			WHERE runs.id = $1 AND a.id = $2 AND runs.attempt = a.number AND runs.status = 'blocked'`, s.RunID, s.AttemptID)
-	}
 	if len(s.Held) > 0 {
 		batch.Queue(`UPDATE jobs SET status = 'blocked', updated_at = now()
 			WHERE id = ANY($1) AND attempt_id = $2 AND status = 'waiting' AND task_id IS NULL`, s.Held, s.AttemptID)
@@ -136,6 +131,11 @@ func (s RunStep) queue(batch *pgx.Batch) {
 	}
 	if len(s.Events) > 0 {
 		queueEvents(batch, s)
+	}
+	if s.Begun {
+		batch.Queue(`UPDATE attempts SET status = 'waiting' WHERE id = $1 AND status = 'blocked'`, s.AttemptID)
+		batch.Queue(`UPDATE runs SET status = 'waiting', updated_at = now() FROM attempts a
+			WHERE runs.id = $1 AND a.id = $2 AND runs.attempt = a.number AND runs.status = 'blocked'`, s.RunID, s.AttemptID)
 	}
 	if s.Status.Terminal() {
 		queueLeftJobs(batch, s.AttemptID)

@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -202,8 +203,9 @@ type RunnerSeen struct {
 	Active bool
 }
 
-// TouchRunners writes the times of the latest calls of many runners at once.
+// TouchRunners writes the times of the latest calls of many runners at once, in order, since other gateways do the same.
 func (d *DB) TouchRunners(ctx context.Context, seen []RunnerSeen) error {
+	slices.SortFunc(seen, func(a, b RunnerSeen) int { return cmp.Compare(a.ID, b.ID) })
 	ids, active := make([]int64, len(seen)), make([]bool, len(seen))
 	for i, s := range seen {
 		ids[i], active[i] = s.ID, s.Active

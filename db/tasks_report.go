@@ -118,10 +118,11 @@ func (d *DB) reportOnce(ctx context.Context, r Report) (s TaskState, err error) 
 		return report(ctx, d.Pool, r)
 	}
 	err = d.inTx(ctx, func(tx pgx.Tx) error {
-		if r.Steps, err = mergedSteps(ctx, tx, r); err != nil {
+		merged := r
+		if merged.Steps, err = mergedSteps(ctx, tx, r); err != nil {
 			return err
 		}
-		s, err = report(ctx, tx, r)
+		s, err = report(ctx, tx, merged)
 		return err
 	})
 	return s, err
