@@ -169,7 +169,7 @@ func queueAlerts(batch *pgx.Batch, attempt int64) {
 }
 
 // queueNews ends a batch with news for the attempts that were granted a gate, and for those that follow the jobs which
-// ended with the step; they are added to wake.
+// ended with the step. wake is set to them.
 func (s RunStep) queueNews(batch *pgx.Batch, granted []int64, wake *[]RunRef) {
 	var ended string
 	var arg any
