@@ -13,8 +13,7 @@ import (
 
 // Gates are concurrency groups: rows that only these functions change, each in one transaction. Whoever changes the
 // members of a gate locks its row in the table gates first, before any row of another table; of several gates those of
-// one repository by name. After it come repositories, attempts, offers, limits, tasks, jobs, runs and news, in this order
-// and each by id.
+// one repository by name. The others come in the order that transaction.go names.
 //
 // A member goes from pending to holding, and is deleted with the end of what it stands for: the attempt, or the job.
 // Until then a newer member may have it replaced, while it is pending, or leaving, while it holds; one that is leaving

@@ -93,8 +93,7 @@ func (s RunStep) endedJobs() []int64 {
 }
 
 // queueLocks begins a batch with what the step will lock of the attempt anyway, if only because its timeline refers to it,
-// and of its repository, in whose name offers are made. Everybody locks repositories, attempts and offers in this order,
-// and the rest after them.
+// and of its repository, in whose name offers are made, since these come first (transaction.go).
 func (s RunStep) queueLocks(batch *pgx.Batch) {
 	switch {
 	case len(s.Offered) > 0:

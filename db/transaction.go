@@ -9,6 +9,10 @@ import (
 	"github.com/uptrace/bun"
 )
 
+// A transaction locks rows in this order, each kind by id: gates, repositories, attempts, offers, limits, tasks, jobs, runs,
+// news. A row that is inserted locks those that its foreign keys refer to. Two that keep to it do not wait for each other in
+// a circle; TestNobodyWaitsInACircle has everybody try.
+
 // maxDeadlocks is of how many deadlocks in a row a transaction may be the victim.
 const maxDeadlocks = 3
 
@@ -36,8 +40,8 @@ func (d *DB) sendBatch(ctx context.Context, batch func() *pgx.Batch) error {
 }
 
 // repeat begins a transaction again that Postgres has ended because it waited in a circle; nothing of it has happened.
-// Everybody locks rows in one order, but that does not help where a row is being updated: who locks it for itself and who
-// locks it together with others may each get one version of it, and then wait for the other one.
+// The order does not help where a row is being updated: who locks it for itself and who locks it together with others may
+// each get one version of it, and then wait for the other one.
 func (d *DB) repeat(run func() error) error {
 	err := run()
 	for n := 0; n < maxDeadlocks && isDeadlock(err); n++ {
